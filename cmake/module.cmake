@@ -1,0 +1,39 @@
+# The Lua module: BUILD/lua/mp/core.so, for `require "mp.core"`, and at the
+# same time, renamed mp.so, all of `require "mp"`: it carries lua/mp/*.lua.
+# It never links liblua: whoever loads it has the symbols already.
+
+include(${CMAKE_CURRENT_LIST_DIR}/lua.cmake)
+
+file(GLOB core_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/lua/core/*.c)
+file(GLOB_RECURSE lua_half CONFIGURE_DEPENDS
+     RELATIVE ${PROJECT_SOURCE_DIR}/lua ${PROJECT_SOURCE_DIR}/lua/mp/*.lua)
+list(TRANSFORM lua_half PREPEND ${PROJECT_SOURCE_DIR}/lua/
+     OUTPUT_VARIABLE lua_half_files)
+
+set(embedded ${PROJECT_BINARY_DIR}/embedded.c)
+string(REPLACE ";" "," lua_half_list "${lua_half}")
+add_custom_command(OUTPUT ${embedded}
+  COMMAND ${CMAKE_COMMAND}
+    -D ROOT=${PROJECT_SOURCE_DIR}/lua -D FILES=${lua_half_list}
+    -D OUTPUT=${embedded} -P ${PROJECT_SOURCE_DIR}/tools/embed.cmake
+  DEPENDS ${lua_half_files} ${PROJECT_SOURCE_DIR}/tools/embed.cmake
+  COMMENT "Embedding lua/mp" VERBATIM)
+
+add_library(core MODULE ${core_sources} ${embedded})
+set_target_properties(core PROPERTIES
+  PREFIX ""
+  SUFFIX .so
+  LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lua/mp
+  LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+target_include_directories(core
+  PRIVATE ${PROJECT_SOURCE_DIR}/runtime ${PROJECT_SOURCE_DIR}/lua/core)
+target_include_directories(core SYSTEM PRIVATE ${LUA_INCLUDE_DIR})
+target_link_libraries(core PRIVATE mp_flags)
+if(TARGET mpr)
+  target_link_libraries(core PRIVATE mpr)
+endif()
+
+# The map hides the runtime's own MPR_API names as well: two copies of it in
+# one program must not see each other.
+target_link_options(core PRIVATE
+  LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)

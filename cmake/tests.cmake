@@ -1,0 +1,34 @@
+# The C test of runtime/sync/lock.c is runtime/sync/lock_test.c: a program of
+# its own, passed when main returns 0. A test that needs more than
+# MP_TEST_TIMEOUT says so in a comment: `time limit: 300 s`.
+
+file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS
+     ${PROJECT_SOURCE_DIR}/runtime/*_test.c)
+
+foreach(source IN LISTS test_sources)
+  file(RELATIVE_PATH test ${PROJECT_SOURCE_DIR}/runtime ${source})
+  string(REGEX REPLACE "\\.c$" "" test ${test})
+  string(REPLACE "/" "_" target ${test})
+
+  add_executable(${target} ${source})
+  set_target_properties(${target} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  target_link_libraries(${target} PRIVATE mp_flags mpr)
+  # A test that uses assert() means it, whatever the build type.
+  target_compile_options(${target} PRIVATE -UNDEBUG)
+
+  set(limit ${MP_TEST_TIMEOUT})
+  file(STRINGS ${source} own REGEX "time limit: [0-9]+ s" LIMIT_COUNT 1)
+  if(own MATCHES "time limit: ([0-9]+) s" AND CMAKE_MATCH_1 GREATER limit)
+    set(limit ${CMAKE_MATCH_1})
+  endif()
+  add_test(NAME ${test} COMMAND ${target})
+  set_tests_properties(${test} PROPERTIES TIMEOUT ${limit})
+endforeach()
+
+# Whoever wants the tests only: ninja tests.
+set(test_targets ${test_sources})
+list(TRANSFORM test_targets REPLACE "^${PROJECT_SOURCE_DIR}/runtime/" "")
+list(TRANSFORM test_targets REPLACE "\\.c$" "")
+list(TRANSFORM test_targets REPLACE "/" "_")
+add_custom_target(tests DEPENDS ${test_targets})

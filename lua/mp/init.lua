@@ -1,0 +1,3 @@
+local core = require "mp.core"
+
+return { _VERSION = core._VERSION }

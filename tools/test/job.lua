@@ -1,0 +1,146 @@
+-- One part of `./dev test`, run in a process of its own by run.lua:
+--   lua5.4 job.lua DIR KIND NAME [FILTER]
+-- Bounded in time; its output is shown when it failed; its counts are left in
+-- DIR for run.lua. Kinds: layers, ctest, spec, example.
+local dir, kind, name, filter = table.unpack(arg)
+local lua <const> = os.getenv "MP_LUA"
+local stem <const> = dir .. "/" .. name:gsub("[^%w_.-]", "_")
+local log_path <const> = stem .. ".log"
+local report_path <const> = stem .. ".report"
+
+local limits <const> = { layers = 60, ctest = 1800, spec = 120, example = 60 }
+
+local function quote(s)
+  return "'" .. s:gsub("'", "'\\''") .. "'"
+end
+
+local function read(path)
+  local file <close> = io.open(path, "rb")
+  return file and file:read("a") or ""
+end
+
+-- A file that needs longer says so in its first lines: `time limit: 300 s`.
+local function limit_of(path)
+  local own = read(path):sub(1, 1000):match("time limit: (%d+) s")
+  return tonumber(own) or limits[kind]
+end
+
+local commands <const> = {
+  layers = function()
+    return quote(lua) .. " " .. quote(name)
+  end,
+  ctest = function()
+    return ("ctest --test-dir %s --output-on-failure --no-tests=ignore%s"):format(
+      quote(os.getenv "MP_BUILD"),
+      filter and " -R " .. quote(filter) or ""
+    )
+  end,
+  spec = function()
+    return ("%s tools/test/busted.lua%s %s"):format(
+      quote(lua),
+      filter and " --filter=" .. quote(filter) or "",
+      quote(name)
+    )
+  end,
+  example = function()
+    return quote(lua) .. " " .. quote(name)
+  end,
+}
+
+-- SIGINT first: the stock interpreter turns it into an error with a traceback,
+-- so the log tells where it hung. Then SIGKILL for the whole process group.
+local function run()
+  local limit = limit_of(name)
+  local command = ("MP_TEST_REPORT=%s exec timeout -s INT -k 10 %d %s </dev/null >%s 2>&1"):format(
+    quote(report_path), limit, commands[kind](), quote(log_path))
+  local before = os.time()
+  local ok, how, code = os.execute(command)
+  local late = code == 124 or (how == "signal" and os.time() - before >= limit)
+  return {
+    ok = ok,
+    why = late and ("cut off after %d s"):format(limit)
+      or how == "signal" and ("killed by signal %d"):format(code)
+      or ("exit code %d"):format(code),
+  }
+end
+
+local function count_events(result)
+  local count = { pass = 0, fail = 0, skip = 0 }
+  local running
+  for event, text in read(report_path):gmatch("(%l+) ([^\n]*)\n") do
+    if event == "start" then
+      running = text
+    else
+      count[event] = count[event] + 1
+      running = event == "fail" and running or nil
+      if event == "skip" then
+        result.notes[#result.notes + 1] = "skipped: " .. text:gsub("\t", ": ")
+      elseif event == "fail" then
+        result.notes[#result.notes + 1] = "failed: " .. text
+        running = nil
+      end
+    end
+  end
+  if running then
+    count.fail = count.fail + 1
+    result.notes[#result.notes + 1] = "failed: " .. running .. ": " .. result.why
+  elseif not result.ok and count.fail == 0 then
+    count.fail = 1
+    result.notes[#result.notes + 1] = "failed: " .. name .. ": " .. result.why
+  end
+  return count
+end
+
+local function count_ctest(result)
+  local count = { pass = 0, fail = 0, skip = 0 }
+  for test, dots in read(log_path):gmatch("Test%s+#%d+: (%S+) ([^\n]*)\n") do
+    if dots:find("Passed", 1, true) then
+      count.pass = count.pass + 1
+    else
+      count.fail = count.fail + 1
+      result.notes[#result.notes + 1] = "failed: " .. test .. ": " .. dots:gsub("^[.*]+", "")
+    end
+  end
+  if not result.ok and count.fail == 0 then
+    count.fail = 1
+    result.notes[#result.notes + 1] = "failed: ctest: " .. result.why
+  end
+  return count
+end
+
+local function count_one(result)
+  if not result.ok then
+    result.notes[#result.notes + 1] = "failed: " .. name .. ": " .. result.why
+  end
+  return { pass = result.ok and 1 or 0, fail = result.ok and 0 or 1, skip = 0 }
+end
+
+local counters <const> = { spec = count_events, ctest = count_ctest }
+
+os.remove(report_path)
+local started = os.time()
+local result = run()
+result.notes = {}
+local count = (counters[kind] or count_one)(result)
+
+local out = {}
+if count.fail > 0 then
+  out[#out + 1] = ("---- output of %s\n%s----\n"):format(name, read(log_path))
+end
+out[#out + 1] = ("%-44s %4d passed%s%s  %d s\n"):format(
+  name, count.pass,
+  count.fail > 0 and (", %d failed"):format(count.fail) or "",
+  count.skip > 0 and (", %d skipped"):format(count.skip) or "",
+  os.time() - started
+)
+for _, note in ipairs(result.notes) do
+  out[#out + 1] = "  " .. note .. "\n"
+end
+
+-- Under a lock, so that two jobs never write into each other's lines.
+do
+  local shown <close> = assert(io.popen(("flock %s cat"):format(quote(dir .. "/lock")), "w"))
+  shown:write(table.concat(out))
+end
+local counts <close> = assert(io.open(stem .. ".count", "w"))
+counts:write(count.pass, " ", count.fail, " ", count.skip, "\n")
