@@ -4,6 +4,7 @@
 -- DIR for run.lua. Kinds: layers, ctest, spec, example.
 local dir, kind, name, filter = table.unpack(arg)
 local lua <const> = os.getenv "MP_LUA"
+local env <const> = os.getenv "MP_LUA_ENV" or "" -- what only Lua's process gets
 local stem <const> = dir .. "/" .. name:gsub("[^%w_.-]", "_")
 local log_path <const> = stem .. ".log"
 local report_path <const> = stem .. ".report"
@@ -25,6 +26,10 @@ local function limit_of(path)
   return tonumber(own) or limits[kind]
 end
 
+local function under_lua(words)
+  return (env ~= "" and "env " .. env .. " " or "") .. quote(lua) .. " " .. words
+end
+
 local commands <const> = {
   layers = function()
     return quote(lua) .. " " .. quote(name)
@@ -36,14 +41,11 @@ local commands <const> = {
     )
   end,
   spec = function()
-    return ("%s tools/test/busted.lua%s %s"):format(
-      quote(lua),
-      filter and " --filter=" .. quote(filter) or "",
-      quote(name)
-    )
+    local choice = filter and " --filter=" .. quote(filter) or ""
+    return under_lua("tools/test/busted.lua" .. choice .. " " .. quote(name))
   end,
   example = function()
-    return quote(lua) .. " " .. quote(name)
+    return under_lua(quote(name))
   end,
 }
 
@@ -52,7 +54,11 @@ local commands <const> = {
 local function run()
   local limit = limit_of(name)
   local command = ("MP_TEST_REPORT=%s exec timeout -s INT -k 10 %d %s </dev/null >%s 2>&1"):format(
-    quote(report_path), limit, commands[kind](), quote(log_path))
+    quote(report_path),
+    limit,
+    commands[kind](),
+    quote(log_path)
+  )
   local before = os.time()
   local ok, how, code = os.execute(command)
   local late = code == 124 or (how == "signal" and os.time() - before >= limit)
@@ -72,12 +78,11 @@ local function count_events(result)
       running = text
     else
       count[event] = count[event] + 1
-      running = event == "fail" and running or nil
+      running = nil
       if event == "skip" then
         result.notes[#result.notes + 1] = "skipped: " .. text:gsub("\t", ": ")
       elseif event == "fail" then
         result.notes[#result.notes + 1] = "failed: " .. text
-        running = nil
       end
     end
   end
