@@ -1,0 +1,41 @@
+#include "base/testpoint.h"
+#include "mpr.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int mpri_testpoint_armed;
+
+static struct {
+    char name[48]; /* the point to act at; "*" is every point */
+    uint32_t left; /* passes until it acts */
+    int signo;
+} armed;
+
+int mpr_testpoint_arm(const char *name, uint32_t nth, int signo)
+{
+    if (!name) {
+        mpri_testpoint_armed = 0;
+        return 0;
+    }
+    if (strlen(name) >= sizeof armed.name || nth == 0)
+        return -EINVAL;
+    strcpy(armed.name, name);
+    armed.left = nth;
+    armed.signo = signo;
+    mpri_testpoint_armed = 1;
+    return 0;
+}
+
+void mpri_testpoint_pass(const char *name)
+{
+    if (strcmp(armed.name, "*") != 0 && strcmp(armed.name, name) != 0)
+        return;
+    if (--armed.left > 0)
+        return;
+    mpri_testpoint_armed = 0;
+    kill(getpid(), armed.signo);
+}

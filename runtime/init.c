@@ -1,0 +1,153 @@
+/* How a process becomes a member of a family, and the few public functions
+ * that concern the family as a whole. The only file that knows all layers. */
+
+#include "base/assert.h"
+#include "base/deadline.h"
+#include "life/block.h"
+#include "life/guard.h"
+#include "life/hold.h"
+#include "life/reap.h"
+#include "mem/arena.h"
+#include "mem/segment.h"
+#include "mpr.h"
+#include "os/os.h"
+#include "peer/roster.h"
+#include "sync/waiter.h"
+
+#include <pthread.h>
+#include <string.h>
+
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
+
+static void register_kinds(void)
+{
+    mpri_waiter_sweep = mpri_sweep;
+}
+
+static int create_family(void)
+{
+    uint32_t slot;
+    int err = mpri_segment_create(0);
+
+    if (err < 0)
+        return err;
+    mpri_arena_init();
+    err = mpri_bells_create();
+    if (err == 0)
+        err = mpri_roster_take("MainProcess", &slot);
+    if (err == 0)
+        err = mpri_roster_enter(slot);
+    if (err < 0)
+        mpri_segment_close();
+    return err;
+}
+
+int mpr_open(void)
+{
+    int err = 0;
+
+    if (mpri_self_valid())
+        return 0;
+    pthread_mutex_lock(&opening);
+    if (!mpri_map.base) {
+        register_kinds();
+        err = create_family();
+    } else if (!mpri_self_valid()) {
+        err = -ENOTRECOVERABLE;
+    }
+    pthread_mutex_unlock(&opening);
+    return err;
+}
+
+int mpr_is_member(void)
+{
+    return mpri_self_valid();
+}
+
+void mpr_leave(void)
+{
+    mpri_leave();
+}
+
+int64_t mpr_now(void)
+{
+    return mpri_now_ns();
+}
+
+int64_t mpr_after(double seconds)
+{
+    int64_t now = mpri_now_ns();
+
+    if (seconds <= 0)
+        return now;
+    /* 10^9 s is 31 years: past any deadline that is meant. */
+    if (seconds > 1e9)
+        return MPR_FOREVER;
+    return now + (int64_t)(seconds * 1e9);
+}
+
+int mpr_sleep(int64_t deadline_ns)
+{
+    return mpri_waiter_pause(deadline_ns);
+}
+
+int mpr_cpu_count(int raw)
+{
+    return mpri_cpu_count(raw != 0);
+}
+
+uint64_t mpr_handle_id(const mpr_handle *h)
+{
+    return mpri_off(h->block);
+}
+
+static uint64_t members(void)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = mpri_roster_end(); i-- > 0;)
+        n += mpri_load_acq(&mpri_slot(i)->state) != MPRI_SLOT_FREE;
+    return n;
+}
+
+int mpr_stats(struct mpr_stats *out)
+{
+    struct mpri_arena_stats a;
+    const struct mpri_guard *g;
+    int err = mpr_open();
+
+    if (err < 0)
+        return err;
+    g = mpri_guard();
+    memset(out, 0, sizeof *out);
+    mpri_guard_lock();
+    mpri_arena_stats(&a);
+    out->arena_size = mpri_segment()->size;
+    out->used = a.pages_used * MPRI_PAGE;
+    out->warm = a.pages_warm * MPRI_PAGE;
+    out->holds = mpri_slot(mpri_self.slot)->held;
+    for (unsigned k = 0; k < MPR_KIND_END; k++) {
+        out->objects[k] = g->objects[k];
+        out->bytes[k] = g->bytes[k];
+    }
+    mpri_guard_unlock();
+    out->processes = members();
+    return 0;
+}
+
+int mpr_check(void)
+{
+    int r;
+
+    if (!mpri_self_valid())
+        return 0;
+    mpri_guard_lock();
+    r = mpri_arena_check();
+    mpri_guard_unlock();
+    return r;
+}
+
+void mpr_sweep(void)
+{
+    mpri_sweep_now();
+}

@@ -1,0 +1,30 @@
+#ifndef MPR_LIFE_KIND_H
+#define MPR_LIFE_KIND_H
+
+/* What a block in the arena is, and what must be done when a holder dies or
+ * the last hold goes. Each kind's file gives its operations to
+ * mpri_kind_register at the start of a process (runtime/init.c). */
+
+#include <stdint.h>
+
+struct mpri_block;
+
+struct mpri_kind {
+    const char *name; /* "Lock": as API users call it */
+
+    /* The process of the slot ended: whatever the object says it owns is
+     * given up, and those who wait are woken. May run several times, for a
+     * process that owns nothing, and while others use the object. */
+    void (*abandon)(struct mpri_block *block, uint32_t slot);
+
+    /* Nobody holds the block any more: drops the holds that stand in it
+     * (mpri_ref_drop). Alone with the block. May be killed in the middle and
+     * run again by another process. */
+    void (*destroy)(struct mpri_block *block);
+};
+
+/* kind: an enum mpr_kind; ops must live as long as the process. */
+void mpri_kind_register(unsigned kind, const struct mpri_kind *ops);
+const struct mpri_kind *mpri_kind(unsigned kind);
+
+#endif

@@ -1,0 +1,156 @@
+#ifndef MPR_H
+#define MPR_H
+
+/* mpr: processes that compute together, and survive each other's death.
+ *
+ * A family of processes shares one nameless piece of memory, the arena, in
+ * which its objects live: locks, queues, pipes, values. This header is the
+ * whole public interface; nothing of it knows Lua. Functions return 0 or a
+ * count for success and -errno otherwise (mpr_err_word, mpr_err_text); they
+ * write their outputs on success only. Time is an absolute instant of
+ * CLOCK_MONOTONIC in nanoseconds: MPR_FOREVER never comes, an instant that
+ * has passed means "try, do not wait".
+ *
+ *     mpr_lock lock;
+ *     int err = mpr_lock_create(&lock, NULL);
+ *     …
+ *     err = mpr_lock_acquire(&lock, actor, mpr_after(0.5));
+ *     if (err == -ETIMEDOUT) …
+ *
+ * Every process may be killed at any moment, by SIGKILL too: the others never
+ * hang, never see half a value, and get back what it held. */
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define MPR_API __attribute__((visibility("default")))
+#else
+#define MPR_API
+#endif
+
+#define MPR_FOREVER INT64_MAX
+
+/* ---- outcomes ----------------------------------------------------------- */
+
+/* The word for a result ("timeout", "closed", …), NULL for anything else. */
+MPR_API const char *mpr_err_word(int err);
+
+/* What went wrong, for people. */
+MPR_API const char *mpr_err_text(int err);
+
+/* ---- time ---------------------------------------------------------------- */
+
+MPR_API int64_t mpr_now(void);
+
+/* The instant so many seconds from now; MPR_FOREVER for what is too far. */
+MPR_API int64_t mpr_after(double seconds);
+
+/* Sleeps until then: 0, or -EINTR when a signal handler ran. Notices dead
+ * members of the family meanwhile. */
+MPR_API int mpr_sleep(int64_t deadline_ns);
+
+/* ---- the family ----------------------------------------------------------- */
+
+/* Makes this process a member: of the family that made it, or of a new one.
+ * Done by the first call that needs it; done again it does nothing.
+ * -ENOTRECOVERABLE in a process that a member forked by other means. */
+MPR_API int mpr_open(void);
+
+/* The normal end of this process: what it owns is given up, what it holds is
+ * dropped. Nothing in a process that is no member. */
+MPR_API void mpr_leave(void);
+
+/* Whether this process can use the family's objects (see mpr_open). */
+MPR_API int mpr_is_member(void);
+
+/* An owner of locks within this process: a Lua state, or a thread. Numbers
+ * are given out from 1; -EAGAIN when 2^18 are in use. */
+MPR_API int mpr_actor_new(uint32_t *actor);
+MPR_API void mpr_actor_free(uint32_t actor);
+
+MPR_API int mpr_cpu_count(int raw);
+
+enum mpr_kind {
+    MPR_KIND_BYTES = 0, /* memory without further meaning */
+    MPR_KIND_CODE,
+    MPR_KIND_PROCESS,
+    MPR_KIND_PIPE,
+    MPR_KIND_CONNECTION,
+    MPR_KIND_LOCK,
+    MPR_KIND_RLOCK,
+    MPR_KIND_SEMAPHORE,
+    MPR_KIND_CONDITION,
+    MPR_KIND_EVENT,
+    MPR_KIND_BARRIER,
+    MPR_KIND_QUEUE,
+    MPR_KIND_SEGMENT, /* a queue's ring */
+    MPR_KIND_VALUE,
+    MPR_KIND_ARRAY,
+    MPR_KIND_STRUCT,
+    MPR_KIND_FROZEN,
+    MPR_KIND_DICT,
+    MPR_KIND_LIST,
+    MPR_KIND_POOL,
+    MPR_KIND_JOB,
+    MPR_KIND_LOG,
+    MPR_KIND_MANAGER,
+    MPR_KIND_PROXY,
+    MPR_KIND_END,
+};
+MPR_API const char *mpr_kind_name(unsigned kind);
+
+struct mpr_stats {
+    uint64_t arena_size;
+    uint64_t used;      /* bytes in pieces that are handed out */
+    uint64_t warm;      /* free bytes that are kept backed */
+    uint64_t processes; /* members, ourselves included */
+    uint64_t holds;     /* of this process */
+    uint64_t objects[MPR_KIND_END]; /* by kind */
+    uint64_t bytes[MPR_KIND_END];
+};
+MPR_API int mpr_stats(struct mpr_stats *out);
+
+/* Checks every rule of the arena's structure: 0, or the number of the broken
+ * one. Slow; for tests. */
+MPR_API int mpr_check(void);
+
+/* Looks for dead members now instead of at the next due time. */
+MPR_API void mpr_sweep(void);
+
+/* Tests: this process sends itself signo when it passes the named test point
+ * for the nth time ("*": any point). NULL disarms. -EINVAL. */
+MPR_API int mpr_testpoint_arm(const char *name, uint32_t nth, int signo);
+
+/* ---- handles ---------------------------------------------------------------
+ * A handle is this process's open end of an object. It may be copied nowhere:
+ * its holder closes it once. After a fork by mpr_process_start the child's
+ * copy is a hold of the child's own. */
+
+typedef struct mpr_handle {
+    void *block;   /* NULL: closed. Private to the runtime */
+    uint32_t hold;
+    uint32_t kind; /* enum mpr_kind */
+} mpr_handle;
+
+/* Another handle on the same object. -ENOMEM. */
+MPR_API int mpr_handle_dup(const mpr_handle *h, mpr_handle *out);
+
+/* Drops the hold; nothing on a closed handle. The last hold of any process
+ * frees the object. */
+MPR_API void mpr_handle_close(mpr_handle *h);
+
+/* A number that names the object for as long as somebody holds it: the same in
+ * every process of the family. */
+MPR_API uint64_t mpr_handle_id(const mpr_handle *h);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,45 @@
+#include "os/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Low numbers are what scripts redirect and hosts count on. */
+enum { FIRST_NUMBER = 30 };
+
+int mpri_fd_raise(int fd)
+{
+    int up;
+
+    if (fd < 0)
+        return -errno;
+    up = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_NUMBER);
+    if (up < 0)
+        return fd; /* few numbers are allowed: stay where we are */
+    close(fd);
+    return up;
+}
+
+int mpri_fd_keep_on_exec(int fd, bool keep)
+{
+    return fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int mpri_bell_create(void)
+{
+    return mpri_fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+void mpri_bell_ring(int fd)
+{
+    uint64_t one = 1;
+    int saved = errno;
+
+    /* A bell is never read: it rings by the edge. At its ceiling of 2^64-2
+     * the write fails, after 500 years at a ring a nanosecond. */
+    ssize_t n = write(fd, &one, sizeof one);
+
+    (void)n;
+    errno = saved;
+}

@@ -1,0 +1,126 @@
+#include "os/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int mpri_shm_create(uint64_t size)
+{
+    int fd = memfd_create("mp-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int err;
+
+    if (fd < 0)
+        return -errno;
+    fd = mpri_fd_raise(fd);
+    if (fd < 0)
+        return fd;
+    if (ftruncate(fd, (off_t)size) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
+        err = errno;
+        close(fd);
+        return -err;
+    }
+    return fd;
+}
+
+int mpri_shm_map(int fd, uint64_t size, void **base)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+    if (p == MAP_FAILED)
+        return -errno;
+    madvise(p, size, MADV_DONTDUMP); /* a core of the host stays small */
+    *base = p;
+    return 0;
+}
+
+void mpri_shm_unmap(void *base, uint64_t size)
+{
+    munmap(base, size);
+}
+
+int mpri_shm_size(int fd, uint64_t *size)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    *size = (uint64_t)st.st_size;
+    return 0;
+}
+
+int mpri_shm_back(int fd, uint64_t off, uint64_t size)
+{
+    while (fallocate(fd, 0, (off_t)off, (off_t)size) < 0) {
+        if (errno == EINTR)
+            continue;
+        return errno == ENOSPC ? -ENOMEM : -errno;
+    }
+    return 0;
+}
+
+int mpri_shm_unback(int fd, uint64_t off, uint64_t size)
+{
+    while (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                     (off_t)off, (off_t)size) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return 0;
+}
+
+static uint64_t limit(int resource)
+{
+    struct rlimit r;
+
+    if (getrlimit(resource, &r) < 0 || r.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    return r.rlim_cur;
+}
+
+uint64_t mpri_limit_file(void)
+{
+    return limit(RLIMIT_FSIZE);
+}
+
+uint64_t mpri_limit_map(void)
+{
+    uint64_t all = limit(RLIMIT_AS);
+    uint64_t used = 0;
+    char buf[64];
+    int fd;
+    ssize_t n;
+
+    if (all == UINT64_MAX)
+        return all;
+    fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        n = read(fd, buf, sizeof buf - 1);
+        close(fd);
+        for (ssize_t i = 0; i < n && buf[i] >= '0' && buf[i] <= '9'; i++)
+            used = used * 10 + (uint64_t)(buf[i] - '0');
+        used *= (uint64_t)sysconf(_SC_PAGESIZE);
+    }
+    return all > used ? all - used : 0;
+}
+
+int mpri_wipe_page(void **page)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int err;
+
+    if (p == MAP_FAILED)
+        return -errno;
+    if (madvise(p, size, MADV_WIPEONFORK) < 0) {
+        err = errno;
+        munmap(p, size);
+        return -err;
+    }
+    *page = p;
+    return 0;
+}

@@ -1,0 +1,116 @@
+#ifndef MPR_OS_OS_H
+#define MPR_OS_OS_H
+
+/* The contract with the operating system: everything the runtime asks of it,
+ * so that a port is one folder. Each function says what it must do, not how;
+ * all return 0 or a value for success and -errno for failure, and retry EINTR
+ * unless they say that it rises. Linux is the implementation that exists. */
+
+#include "base/atomic.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* ---- time ---------------------------------------------------------------*/
+
+/* Monotonic nanoseconds, the same clock in every process. */
+int64_t mpri_now_ns(void);
+
+/* ---- sleeping on a word in shared memory --------------------------------*/
+
+/* Sleeps while *word == expected, until a wake or the absolute deadline.
+ * 0 woken (perhaps for no reason), -EAGAIN the word differed, -ETIMEDOUT,
+ * -EINTR a signal handler ran (it rises: see the binding). */
+int mpri_futex_wait(mpri_a32 *word, uint32_t expected, int64_t deadline_ns);
+
+/* Wakes at most count sleepers of any process; returns how many woke. Legal
+ * in a signal handler. */
+int mpri_futex_wake(mpri_a32 *word, uint32_t count);
+
+/* Gives the rest of the time slice away. */
+void mpri_yield(void);
+
+/* ---- one nameless piece of shared memory --------------------------------*/
+
+/* Makes shared memory of the given size without a name, without backing, that
+ * cannot shrink. Returns its descriptor (close-on-exec). */
+int mpri_shm_create(uint64_t size);
+
+/* Maps all of it, shared; backing comes page by page. */
+int mpri_shm_map(int fd, uint64_t size, void **base);
+void mpri_shm_unmap(void *base, uint64_t size);
+int mpri_shm_size(int fd, uint64_t *size);
+
+/* Gives [off, off+size) backing, so that touching it cannot fail later:
+ * -ENOMEM when there is not enough. Backed parts stay as they are. */
+int mpri_shm_back(int fd, uint64_t off, uint64_t size);
+
+/* Returns the backing of [off, off+size) to the system; it reads as zeros
+ * until it is backed again. */
+int mpri_shm_unback(int fd, uint64_t off, uint64_t size);
+
+/* Bytes that this process may still map, and the largest file it may make
+ * (UINT64_MAX: no limit). */
+uint64_t mpri_limit_map(void);
+uint64_t mpri_limit_file(void);
+
+/* Bytes of memory that the control groups of this process leave
+ * (UINT64_MAX: no limit). Reads files: not for hot paths. */
+uint64_t mpri_memory_left(void);
+
+/* ---- who lives ------------------------------------------------------------*/
+
+/* Takes byte off of the file for this process: 0, or -EAGAIN when another
+ * process has it. Dropped by the kernel at the process's end, whatever the
+ * end. Trap: closing any other descriptor of the same file drops it too. */
+int mpri_byte_take(int fd, uint64_t off);
+int mpri_byte_give(int fd, uint64_t off);
+
+/* Whether another process has the byte: 1, 0, or -errno. A process always
+ * sees its own byte as free. */
+int mpri_byte_taken(int fd, uint64_t off);
+
+/* When the process pid started, in an opaque unit that differs for a
+ * recycled pid; 0 when there is no such process or it is a zombie. */
+uint64_t mpri_pid_born(pid_t pid);
+
+/* An opaque name of this process's pid namespace. */
+uint64_t mpri_pid_namespace(void);
+
+/* A descriptor that becomes readable when the process ends. */
+int mpri_pidfd_open(pid_t pid);
+int mpri_pidfd_signal(int pidfd, int signo);
+
+/* Threads in this process; 1 when it cannot be told. */
+int mpri_thread_count(void);
+
+/* A page that reads as zeros in a child after any fork: how a process sees
+ * that it was forked by strangers. */
+int mpri_wipe_page(void **page);
+
+/* Ends this process when its parent does, by signo, and checks that the
+ * parent still is the given one (else -ESRCH). */
+int mpri_end_with_parent(pid_t parent, int signo);
+
+/* ---- descriptors ---------------------------------------------------------*/
+
+/* A counter that poll sees as readable once it was added to. */
+int mpri_bell_create(void);
+void mpri_bell_ring(int fd);
+
+/* Moves fd to a number above the first few, so that programs which close or
+ * reuse low numbers do not meet it; close-on-exec. Takes fd. */
+int mpri_fd_raise(int fd);
+int mpri_fd_keep_on_exec(int fd, bool keep);
+
+/* ---- this machine --------------------------------------------------------*/
+
+/* CPUs that this process may use (affinity and CPU quota of all ancestor
+ * control groups, rounded up); raw: CPUs of the machine. At least 1. */
+int mpri_cpu_count(bool raw);
+
+int mpri_random(void *buf, size_t size);
+
+#endif

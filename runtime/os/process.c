@@ -1,0 +1,133 @@
+#include "os/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int byte_lock(int fd, int cmd, short type, uint64_t off,
+                     struct flock *lk)
+{
+    *lk = (struct flock){
+        .l_type = type,
+        .l_whence = SEEK_SET,
+        .l_start = (off_t)off,
+        .l_len = 1,
+    };
+    while (fcntl(fd, cmd, lk) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return 0;
+}
+
+int mpri_byte_take(int fd, uint64_t off)
+{
+    struct flock lk;
+    int r = byte_lock(fd, F_SETLK, F_WRLCK, off, &lk);
+
+    return r == -EACCES ? -EAGAIN : r;
+}
+
+int mpri_byte_give(int fd, uint64_t off)
+{
+    struct flock lk;
+
+    return byte_lock(fd, F_SETLK, F_UNLCK, off, &lk);
+}
+
+int mpri_byte_taken(int fd, uint64_t off)
+{
+    struct flock lk;
+    int r = byte_lock(fd, F_GETLK, F_WRLCK, off, &lk);
+
+    return r < 0 ? r : lk.l_type != F_UNLCK;
+}
+
+static ssize_t read_small(const char *path, char *buf, size_t cap)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0)
+        return -errno;
+    n = read(fd, buf, cap - 1);
+    if (n < 0)
+        n = -errno;
+    close(fd);
+    if (n >= 0)
+        buf[n] = '\0';
+    return n;
+}
+
+uint64_t mpri_pid_born(pid_t pid)
+{
+    char path[40], buf[1024], *p;
+
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    if (read_small(path, buf, sizeof buf) <= 0)
+        return 0;
+    /* The name may hold spaces and parentheses: the fields follow the last
+     * ')'. Field 3 is the state, field 22 the start time. */
+    p = strrchr(buf, ')');
+    if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
+        return 0;
+    p += 2;
+    for (int field = 3; field < 22; field++) {
+        p = strchr(p, ' ');
+        if (!p)
+            return 0;
+        p++;
+    }
+    return strtoull(p, NULL, 10) + 1; /* +1: init may have started at 0 */
+}
+
+uint64_t mpri_pid_namespace(void)
+{
+    struct stat st;
+
+    if (stat("/proc/self/ns/pid", &st) < 0)
+        return 0;
+    return (uint64_t)st.st_ino;
+}
+
+int mpri_pidfd_open(pid_t pid)
+{
+    long fd = syscall(SYS_pidfd_open, pid, 0);
+
+    return fd < 0 ? -errno : (int)fd;
+}
+
+int mpri_pidfd_signal(int pidfd, int signo)
+{
+    return syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0) < 0 ? -errno
+                                                                     : 0;
+}
+
+int mpri_thread_count(void)
+{
+    char buf[1024], *p;
+
+    if (read_small("/proc/self/stat", buf, sizeof buf) <= 0)
+        return 1;
+    p = strrchr(buf, ')');
+    for (int field = 2; p && field < 20; field++) {
+        p = strchr(p, ' ');
+        if (p)
+            p++;
+    }
+    return p ? atoi(p) : 1;
+}
+
+int mpri_end_with_parent(pid_t parent, int signo)
+{
+    if (prctl(PR_SET_PDEATHSIG, signo) < 0)
+        return -errno;
+    /* A parent that ended before the line above sent nothing. */
+    return getppid() == parent ? 0 : -ESRCH;
+}

@@ -1,0 +1,126 @@
+#ifndef MPR_PEER_ROSTER_H
+#define MPR_PEER_ROSTER_H
+
+/* Who belongs to the family: one slot per process, at most MPRI_SLOTS at once.
+ *
+ * Liveness is not a flag that somebody must remember to clear: a live process
+ * has the byte of its slot locked in the arena's file (os.h: mpri_byte_take),
+ * and the kernel drops that lock at the process's end, whatever the end.
+ *
+ * States:       FREE nobody · STARTING made by its creator, the process may
+ *               not exist yet · LIVE its process took the byte · ENDED the
+ *               process is over (it said so, or was found dead); its holds are
+ *               being dropped
+ *               FREE -> STARTING: the creator · STARTING -> LIVE: the process
+ *               itself · STARTING, LIVE -> ENDED: the process at its end, its
+ *               creator when it reaped it, or whoever found it dead · ENDED ->
+ *               FREE: the reaper, when no hold is left
+ * Invariant:    a slot that is not FREE belongs to one process for good; its
+ *               generation counts up at ENDED -> FREE, so (slot, generation)
+ *               never means two processes. Words in shared objects that name
+ *               a slot only are cleared before it becomes FREE (life/reap.h).
+ * If we die here: (STARTING, our child not made) the slot's life hangs on
+ *               ours, so the reaper takes both. */
+
+#include "mem/segment.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum mpri_slot_state {
+    MPRI_SLOT_FREE = 0,
+    MPRI_SLOT_STARTING = 1,
+    MPRI_SLOT_LIVE = 2,
+    MPRI_SLOT_ENDED = 3,
+};
+
+enum {
+    MPRI_NO_SLOT = 0xffff,
+    MPRI_INLINE_HOLDS = 32,
+    MPRI_HOLD_CHUNKS = 19,
+    MPRI_PEER_NAME = 40,
+};
+
+struct mpri_slot {
+    /* Line 0. Changed rarely, read by whoever asks about us. */
+    mpri_a32 state;
+    mpri_a32 generation;  /* changed at ENDED -> FREE only */
+    mpri_a32 pid;         /* written by the creator after the fork and by the
+                           * process itself: the same value */
+    mpri_a32 creator;     /* slot of the process that made us */
+    mpri_a32 creator_generation;
+    mpri_a32 flags;
+    mpri_a64 born;        /* mpri_pid_born of pid; written before LIVE */
+    mpri_a64 namespace;   /* the pid namespace in which pid means us */
+    mpri_a64 sweep_seen;  /* family sweeps this process has answered */
+    uint64_t unused0;
+
+    /* Line 1. What this process waits for; written by itself without a lock,
+     * read by those who look for a cycle of waiters. */
+    mpri_a64 waits_for;   /* offset of the block, 0: none */
+    mpri_a64 wait_number; /* counts up with every wait */
+    mpri_a64 wait_actor;
+    uint64_t unused1[5];
+
+    /* Lines 2…: the hold table, see life/hold.h. Guarded by: arena lock. */
+    uint64_t free_hold;   /* first free entry + 1 */
+    uint64_t hold_end;    /* entries from here on were never used */
+    uint64_t chunk[MPRI_HOLD_CHUNKS]; /* offsets of further entries */
+    uint64_t held;        /* entries in use */
+    uint64_t unused2[2];
+    uint64_t hold[MPRI_INLINE_HOLDS];
+
+    char name[MPRI_PEER_NAME]; /* for messages; written while STARTING */
+};
+_Static_assert(sizeof(struct mpri_slot) <= MPRI_SLOT_SIZE, "slot size");
+
+/* This process, as a member of the family. */
+struct mpri_self {
+    uint32_t slot;
+    uint32_t generation;
+    pid_t pid;
+    const uint32_t *mark; /* 1, or 0 in a child forked by strangers: the page
+                           * is wiped by the kernel at any fork */
+};
+extern struct mpri_self mpri_self;
+
+static inline struct mpri_slot *mpri_slot(uint32_t slot)
+{
+    return (struct mpri_slot *)mpri_at(MPRI_AT_ROSTER +
+                                       (uint64_t)slot * MPRI_SLOT_SIZE);
+}
+
+/* Whether this process is a member: false before the arena is open and in a
+ * process that was forked by others. */
+static inline bool mpri_self_valid(void)
+{
+    return mpri_self.mark && *mpri_self.mark;
+}
+
+/* Takes a FREE slot: -EUSERS when all are in use. The arena lock is held; the
+ * change is one store, in no transaction. The slot's memory is backed. */
+int mpri_roster_take(const char *name, uint32_t *slot);
+
+/* Makes the calling process the one of the slot: takes the byte, writes pid
+ * and birth, and goes LIVE. For a child: after the fork, before anything else
+ * of the runtime. */
+int mpri_roster_enter(uint32_t slot);
+
+/* Our byte may have been lost to a close of a foreign descriptor: takes it
+ * again when it is free. Called from slow paths. */
+void mpri_roster_renew(void);
+
+/* Whether the process of the slot lives. Own slot: yes, without asking. A
+ * free byte is a suspicion only; within one pid namespace pid and birth
+ * confirm it. May read /proc: not for hot paths. */
+bool mpri_peer_alive(uint32_t slot);
+
+/* The end of the process in the slot was seen: ENDED, unless it was already
+ * or is another generation. */
+void mpri_roster_ended(uint32_t slot, uint32_t generation);
+
+/* One more than the highest slot that was ever taken. */
+uint32_t mpri_roster_end(void);
+
+#endif
