@@ -12,7 +12,7 @@
 #include "mpr.h"
 #include "os/os.h"
 #include "peer/roster.h"
-#include "sync/waiter.h"
+#include "wait/waiter.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -107,10 +107,10 @@ MPR_API const char *mpr_kind_name(unsigned kind);
 
 struct mpr_stats {
     uint64_t arena_size;
-    uint64_t used;      /* bytes in pieces that are handed out */
-    uint64_t warm;      /* free bytes that are kept backed */
-    uint64_t processes; /* members, ourselves included */
-    uint64_t holds;     /* of this process */
+    uint64_t used;                  /* bytes in pieces that are handed out */
+    uint64_t warm;                  /* free bytes that are kept backed */
+    uint64_t processes;             /* members, ourselves included */
+    uint64_t holds;                 /* of this process */
     uint64_t objects[MPR_KIND_END]; /* by kind */
     uint64_t bytes[MPR_KIND_END];
 };
@@ -133,7 +133,7 @@ MPR_API int mpr_testpoint_arm(const char *name, uint32_t nth, int signo);
  * copy is a hold of the child's own. */
 
 typedef struct mpr_handle {
-    void *block;   /* NULL: closed. Private to the runtime */
+    void *block; /* NULL: closed. Private to the runtime */
     uint32_t hold;
     uint32_t kind; /* enum mpr_kind */
 } mpr_handle;

@@ -11,13 +11,12 @@
 #define MPR_CHECK 0
 #endif
 
-#define MPR_ASSERT(level, cond) \
+#define MPR_ASSERT(level, cond)    \
     ((level) > MPR_CHECK || (cond) \
-         ? (void)0             \
+         ? (void)0                 \
          : mpri_assert_failed(#cond, __FILE__, __LINE__))
 
 /* Says what failed on stderr and aborts. */
-_Noreturn void mpri_assert_failed(const char *cond, const char *file,
-                                  int line);
+_Noreturn void mpri_assert_failed(const char *cond, const char *file, int line);
 
 #endif

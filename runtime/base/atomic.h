@@ -26,38 +26,28 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
 #define mpri_store_rel(p, v) atomic_store_explicit(p, v, memory_order_release)
 #define mpri_store_seq(p, v) atomic_store_explicit(p, v, memory_order_seq_cst)
 
-#define mpri_swap_acq(p, v) \
-    atomic_exchange_explicit(p, v, memory_order_acquire)
-#define mpri_swap_rel(p, v) \
-    atomic_exchange_explicit(p, v, memory_order_release)
-#define mpri_swap_seq(p, v) \
-    atomic_exchange_explicit(p, v, memory_order_seq_cst)
+#define mpri_swap_acq(p, v) atomic_exchange_explicit(p, v, memory_order_acquire)
+#define mpri_swap_rel(p, v) atomic_exchange_explicit(p, v, memory_order_release)
+#define mpri_swap_seq(p, v) atomic_exchange_explicit(p, v, memory_order_seq_cst)
 
-#define mpri_add_rlx(p, v) \
-    atomic_fetch_add_explicit(p, v, memory_order_relaxed)
-#define mpri_add_rel(p, v) \
-    atomic_fetch_add_explicit(p, v, memory_order_release)
-#define mpri_add_seq(p, v) \
-    atomic_fetch_add_explicit(p, v, memory_order_seq_cst)
-#define mpri_or_rlx(p, v) atomic_fetch_or_explicit(p, v, memory_order_relaxed)
-#define mpri_or_seq(p, v) atomic_fetch_or_explicit(p, v, memory_order_seq_cst)
-#define mpri_and_seq(p, v) \
-    atomic_fetch_and_explicit(p, v, memory_order_seq_cst)
+#define mpri_add_rlx(p, v) atomic_fetch_add_explicit(p, v, memory_order_relaxed)
+#define mpri_add_rel(p, v) atomic_fetch_add_explicit(p, v, memory_order_release)
+#define mpri_add_seq(p, v) atomic_fetch_add_explicit(p, v, memory_order_seq_cst)
+#define mpri_or_rlx(p, v)  atomic_fetch_or_explicit(p, v, memory_order_relaxed)
+#define mpri_or_seq(p, v)  atomic_fetch_or_explicit(p, v, memory_order_seq_cst)
+#define mpri_and_seq(p, v) atomic_fetch_and_explicit(p, v, memory_order_seq_cst)
 
 /* Compare and swap: true when *p was *expected and is now desired; otherwise
  * *expected holds what was found, read relaxed. */
-#define mpri_cas_acq(p, expected, desired)                     \
-    atomic_compare_exchange_strong_explicit(p, expected, desired, \
-                                            memory_order_acquire, \
-                                            memory_order_relaxed)
-#define mpri_cas_rel(p, expected, desired)                     \
-    atomic_compare_exchange_strong_explicit(p, expected, desired, \
-                                            memory_order_release, \
-                                            memory_order_relaxed)
-#define mpri_cas_seq(p, expected, desired)                     \
-    atomic_compare_exchange_strong_explicit(p, expected, desired, \
-                                            memory_order_seq_cst, \
-                                            memory_order_relaxed)
+#define mpri_cas_acq(p, expected, desired)   \
+    atomic_compare_exchange_strong_explicit( \
+        p, expected, desired, memory_order_acquire, memory_order_relaxed)
+#define mpri_cas_rel(p, expected, desired)   \
+    atomic_compare_exchange_strong_explicit( \
+        p, expected, desired, memory_order_release, memory_order_relaxed)
+#define mpri_cas_seq(p, expected, desired)   \
+    atomic_compare_exchange_strong_explicit( \
+        p, expected, desired, memory_order_seq_cst, memory_order_relaxed)
 
 /* Tells the CPU that this is a spin loop. */
 static inline void mpri_relax(void)

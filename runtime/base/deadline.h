@@ -7,7 +7,7 @@
 
 #include "mpr.h"
 
-#define MPRI_MS 1000000LL
+#define MPRI_MS     1000000LL
 #define MPRI_SECOND 1000000000LL
 
 static inline int64_t mpri_earlier(int64_t a, int64_t b)

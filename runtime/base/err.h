@@ -13,16 +13,15 @@
 
 #include <errno.h>
 
-#define MPRI_ERRORS(X)                                          \
-    X(ETIMEDOUT, "timeout", "timed out")                        \
-    X(EPIPE, "closed", "closed by its users")                   \
-    X(EOWNERDEAD, "abandoned", "the holder ended")              \
-    X(ECANCELED, "broken", "broken by another party")           \
-    X(EMSGSIZE, "too big", "message larger than the limit")     \
-    X(ENOMEM, "no memory", "not enough memory")                 \
-    X(EBADMSG, "bad message", "malformed message")              \
-    X(ENOTRECOVERABLE, "stranger",                              \
-      "this process was not started by mp")                     \
+#define MPRI_ERRORS(X)                                                   \
+    X(ETIMEDOUT, "timeout", "timed out")                                 \
+    X(EPIPE, "closed", "closed by its users")                            \
+    X(EOWNERDEAD, "abandoned", "the holder ended")                       \
+    X(ECANCELED, "broken", "broken by another party")                    \
+    X(EMSGSIZE, "too big", "message larger than the limit")              \
+    X(ENOMEM, "no memory", "not enough memory")                          \
+    X(EBADMSG, "bad message", "malformed message")                       \
+    X(ENOTRECOVERABLE, "stranger", "this process was not started by mp") \
     X(EUSERS, "too many processes", "too many processes in one family")
 
 #endif

@@ -16,10 +16,10 @@
 
 extern int mpri_testpoint_armed;
 
-#define MPRI_TESTPOINT(name)                              \
-    do {                                                  \
-        if (__builtin_expect(mpri_testpoint_armed, 0))    \
-            mpri_testpoint_pass(name);                    \
+#define MPRI_TESTPOINT(name)                           \
+    do {                                               \
+        if (__builtin_expect(mpri_testpoint_armed, 0)) \
+            mpri_testpoint_pass(name);                 \
     } while (0)
 
 void mpri_testpoint_pass(const char *name);

@@ -70,8 +70,7 @@ static int create_large(uint64_t size, uint64_t flags, uint64_t *off,
     *off = mpri_page_off(page);
     b = mpri_at(*off);
     mpri_tx_set(&b->head, make_head(1, MPR_KIND_BYTES, ALIVE));
-    mpri_tx_set(mpri_hold_at(mpri_slot(mpri_self.slot), *entry),
-                *off | flags);
+    mpri_tx_set(mpri_hold_at(mpri_slot(mpri_self.slot), *entry), *off | flags);
     tally(MPR_KIND_BYTES, *off, 1);
     MPRI_TESTPOINT("block.taken");
     mpri_tx_commit();
@@ -81,7 +80,7 @@ static int create_large(uint64_t size, uint64_t flags, uint64_t *off,
 int mpri_block_create(uint64_t size, unsigned flags, mpr_handle *h)
 {
     uint64_t all = size + sizeof(struct mpri_block), off;
-    uint64_t private = flags &MPRI_BLOCK_PRIVATE ? MPRI_HOLD_PRIVATE : 0;
+    uint64_t private = flags & MPRI_BLOCK_PRIVATE ? MPRI_HOLD_PRIVATE : 0;
     struct mpri_block *b;
     uint32_t entry;
     int err;
@@ -113,8 +112,7 @@ void mpri_block_become(mpr_handle *h, unsigned kind)
     mpri_guard_lock();
     tally(MPR_KIND_BYTES, mpri_off(b), -1);
     tally(kind, mpri_off(b), 1);
-    mpri_tx_set(&b->head, (b->head & ~(0xffULL << 32)) |
-                              (uint64_t)kind << 32);
+    mpri_tx_set(&b->head, (b->head & ~(0xffULL << 32)) | (uint64_t)kind << 32);
     mpri_tx_commit();
     mpri_guard_unlock();
     h->kind = kind;
@@ -191,8 +189,8 @@ static void finish(uint32_t slot, uint32_t entry)
     take_apart(slot, entry);
     while (dying.inside == 1 && dying.first) {
         uint32_t next = (uint32_t)dying.first - 1;
-        const struct mpri_block *b = mpri_at(mpri_hold_off(
-            *mpri_hold_at(mpri_slot(mpri_self.slot), next)));
+        const struct mpri_block *b = mpri_at(
+            mpri_hold_off(*mpri_hold_at(mpri_slot(mpri_self.slot), next)));
 
         dying.first = b->link;
         take_apart(mpri_self.slot, next);

@@ -40,8 +40,7 @@ static inline void *mpri_block_data(const struct mpri_block *b)
 
 static inline unsigned mpri_block_kind(const struct mpri_block *b)
 {
-    return (unsigned)(__atomic_load_n(&b->head, __ATOMIC_ACQUIRE) >> 32 &
-                      0xff);
+    return (unsigned)(__atomic_load_n(&b->head, __ATOMIC_ACQUIRE) >> 32 & 0xff);
 }
 
 static inline struct mpri_block *mpri_block_of(const mpr_handle *h)

@@ -10,15 +10,15 @@
  * system call, no Lua, no malloc inside. */
 
 #include "mem/segment.h"
-#include "sync/mutex.h"
+#include "wait/mutex.h"
 
 enum { MPRI_KINDS = 40, MPRI_ROOTS = 16 };
 
 struct mpri_guard {
-    struct mpri_mutex lock;      /* the arena lock */
+    struct mpri_mutex lock; /* the arena lock */
     uint64_t line0[7];
-    struct mpri_mutex reaping;   /* one reaper at a time */
-    mpri_a64 sweep_next_ns;      /* when the next look at the roster is due */
+    struct mpri_mutex reaping; /* one reaper at a time */
+    mpri_a64 sweep_next_ns;    /* when the next look at the roster is due */
     mpri_a64 sweeps;
     uint64_t line1[5];
     /* Guarded by: the arena lock. */

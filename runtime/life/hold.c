@@ -16,8 +16,7 @@ enum { PER_PAGE = MPRI_PAGE / 8, RESERVE = 16 };
 
 static uint64_t chunk_start(unsigned k)
 {
-    return k == 0 ? 0
-                  : MPRI_INLINE_HOLDS + ((1ULL << (k - 1)) - 1) * PER_PAGE;
+    return k == 0 ? 0 : MPRI_INLINE_HOLDS + ((1ULL << (k - 1)) - 1) * PER_PAGE;
 }
 
 static uint64_t chunk_pages(unsigned k)
@@ -31,8 +30,8 @@ uint64_t *mpri_hold_at(struct mpri_slot *slot, uint32_t entry)
 
     if (entry < MPRI_INLINE_HOLDS)
         return &slot->hold[entry];
-    k = 64 - (unsigned)__builtin_clzll((entry - MPRI_INLINE_HOLDS) /
-                                           PER_PAGE + 1);
+    k = 64 -
+        (unsigned)__builtin_clzll((entry - MPRI_INLINE_HOLDS) / PER_PAGE + 1);
     return (uint64_t *)mpri_at(slot->chunk[k]) + (entry - chunk_start(k));
 }
 
@@ -97,8 +96,8 @@ uint32_t mpri_hold_put(uint64_t word)
 
     if (entry) {
         entry--;
-        mpri_tx_set(&slot->free_hold, *mpri_hold_at(slot, (uint32_t)entry) >>
-                                          6);
+        mpri_tx_set(&slot->free_hold,
+                    *mpri_hold_at(slot, (uint32_t)entry) >> 6);
     } else {
         entry = slot->hold_end;
         /* Whoever locks reserves; only more threads at once than RESERVE,

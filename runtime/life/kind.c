@@ -6,7 +6,8 @@
 static const struct mpri_kind bytes = {.name = "bytes"};
 static const struct mpri_kind *kinds[MPRI_KINDS];
 
-_Static_assert(MPR_KIND_END <= MPRI_KINDS, "every kind has its counters");
+_Static_assert((int)MPR_KIND_END <= (int)MPRI_KINDS,
+               "every kind has its counters");
 
 void mpri_kind_register(unsigned kind, const struct mpri_kind *ops)
 {

@@ -8,7 +8,7 @@
 #include "mem/tx.h"
 #include "os/os.h"
 #include "peer/roster.h"
-#include "sync/mutex.h"
+#include "wait/mutex.h"
 
 #include <errno.h>
 

@@ -99,8 +99,7 @@ void mpri_run_discard(uint32_t slot, uint32_t entry)
     uint64_t off = mpri_hold_off(*mpri_hold_at(s, entry));
     uint64_t page = mpri_page_of(off);
 
-    mpri_shm_unback(mpri_map.fd, off,
-                    mpri_arena_run_pages(page) * MPRI_PAGE);
+    mpri_shm_unback(mpri_map.fd, off, mpri_arena_run_pages(page) * MPRI_PAGE);
     MPRI_TESTPOINT("run.unbacked");
     mpri_guard_lock();
     mpri_hold_clear(s, entry);

@@ -77,7 +77,7 @@ static bool cache(uint64_t page, uint64_t count)
 int mpri_arena_take_warm(uint64_t count, uint64_t *page)
 {
     if (count > MPRI_CHUNK_PAGES ? !take_cached(count, page)
-                                  : !mpri_buddy_take(count, true, page))
+                                 : !mpri_buddy_take(count, true, page))
         return -EAGAIN;
     make_run(*page, count);
     return 0;
@@ -88,8 +88,8 @@ void mpri_arena_growth(uint64_t count, uint64_t *first, uint64_t *more)
     uint64_t room;
 
     *first = arena()->frontier;
-    *more = (count + MPRI_CHUNK_PAGES - 1) / MPRI_CHUNK_PAGES *
-            MPRI_CHUNK_PAGES;
+    *more =
+        (count + MPRI_CHUNK_PAGES - 1) / MPRI_CHUNK_PAGES * MPRI_CHUNK_PAGES;
     room = mpri_segment()->pages - *first;
     if (*more > room)
         *more = room;
@@ -216,8 +216,8 @@ int mpri_arena_check(void)
                 return 6;
         }
     }
-    if (listed != heads || warm != a->warm_pages ||
-        cached != a->cached_pages || used != a->used_pages + cached)
+    if (listed != heads || warm != a->warm_pages || cached != a->cached_pages ||
+        used != a->used_pages + cached)
         return 7;
     return 0;
 }

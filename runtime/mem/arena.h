@@ -32,15 +32,15 @@
 
 enum {
     MPRI_SLAB_PAGES = 4,
-    MPRI_CHUNK_PAGES = 32,   /* warm memory is made in pieces of this size;
+    MPRI_CHUNK_PAGES = 32, /* warm memory is made in pieces of this size;
                               * shorter runs come from it */
-    MPRI_SMALL_MAX = 2048,   /* larger pieces are runs */
+    MPRI_SMALL_MAX = 2048, /* larger pieces are runs */
     MPRI_CACHED_RUNS = 32,
 };
 
 struct mpri_arena_stats {
-    uint64_t pages_used;   /* in runs and slabs that are handed out */
-    uint64_t pages_warm;   /* free and backed, cached runs included */
+    uint64_t pages_used; /* in runs and slabs that are handed out */
+    uint64_t pages_warm; /* free and backed, cached runs included */
     uint64_t frontier;
 };
 

@@ -30,12 +30,12 @@ struct page {
 /* Guarded by: the arena lock. Lists hold page numbers + 1, 0 ends them. */
 struct arena {
     uint64_t frontier;
-    uint64_t keep_pages;  /* the bound of warm free memory, of each kind */
+    uint64_t keep_pages; /* the bound of warm free memory, of each kind */
     uint64_t used_pages;
-    uint64_t warm_pages;  /* in warm free blocks */
+    uint64_t warm_pages; /* in warm free blocks */
     uint64_t cached_pages;
-    uint64_t free[2][ORDERS];    /* [0] cold, [1] warm */
-    uint64_t partial[SIZES];     /* slabs with a free block */
+    uint64_t free[2][ORDERS];          /* [0] cold, [1] warm */
+    uint64_t partial[SIZES];           /* slabs with a free block */
     uint64_t cached[MPRI_CACHED_RUNS]; /* page + 1, oldest first, 0 empty */
 };
 

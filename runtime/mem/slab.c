@@ -29,7 +29,7 @@ static unsigned class_of(uint64_t size)
     unsigned class = 0;
 
     while (size_of(class) < size)
-        class++;
+        class ++;
     return class;
 }
 
@@ -109,8 +109,7 @@ uint64_t mpri_arena_piece_size(uint64_t off)
 {
     uint64_t page, slab, size;
 
-    if (off < mpri_segment()->data_off || off % 64 != 0 ||
-        off >= mpri_map.size)
+    if (off < mpri_segment()->data_off || off % 64 != 0 || off >= mpri_map.size)
         return 0;
     page = mpri_page_of(off);
     if (page >= mpri_segment()->pages)

@@ -27,8 +27,7 @@ int mpri_futex_wake(mpri_a32 *word, uint32_t count)
 {
     int saved = errno; /* a signal handler must not change it */
     long n = syscall(SYS_futex, word, FUTEX_WAKE,
-                     count > INT32_MAX ? INT32_MAX : (int)count, NULL, NULL,
-                     0);
+                     count > INT32_MAX ? INT32_MAX : (int)count, NULL, NULL, 0);
 
     errno = saved;
     return n < 0 ? 0 : (int)n;

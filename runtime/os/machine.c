@@ -164,8 +164,7 @@ static void left_in(const char *dir, const char *max, const char *now,
     if (!read_in(dir, max, buf, sizeof buf) ||
         sscanf(buf, "%llu", &cap) != 1) /* "max": no limit */
         return;
-    if (!read_in(dir, now, buf, sizeof buf) ||
-        sscanf(buf, "%llu", &used) != 1)
+    if (!read_in(dir, now, buf, sizeof buf) || sscanf(buf, "%llu", &used) != 1)
         return;
     left = cap > used ? cap - used : 0;
     if (left < *least)

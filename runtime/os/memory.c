@@ -65,8 +65,8 @@ int mpri_shm_back(int fd, uint64_t off, uint64_t size)
 
 int mpri_shm_unback(int fd, uint64_t off, uint64_t size)
 {
-    while (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                     (off_t)off, (off_t)size) < 0)
+    while (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+                     (off_t)size) < 0)
         if (errno != EINTR)
             return -errno;
     return 0;

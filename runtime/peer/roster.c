@@ -32,8 +32,8 @@ static int back_slot(uint32_t slot)
     uint64_t off = MPRI_AT_ROSTER + (uint64_t)slot * MPRI_SLOT_SIZE;
 
     if (slot == 0) {
-        int err = mpri_shm_back(mpri_map.fd, MPRI_AT_TABLE - MPRI_PAGE,
-                                MPRI_PAGE);
+        int err =
+            mpri_shm_back(mpri_map.fd, MPRI_AT_TABLE - MPRI_PAGE, MPRI_PAGE);
 
         if (err < 0)
             return err;

@@ -45,15 +45,15 @@ enum {
 struct mpri_slot {
     /* Line 0. Changed rarely, read by whoever asks about us. */
     mpri_a32 state;
-    mpri_a32 generation;  /* changed at ENDED -> FREE only */
-    mpri_a32 pid;         /* written by the creator after the fork and by the
+    mpri_a32 generation; /* changed at ENDED -> FREE only */
+    mpri_a32 pid;        /* written by the creator after the fork and by the
                            * process itself: the same value */
-    mpri_a32 creator;     /* slot of the process that made us */
+    mpri_a32 creator;    /* slot of the process that made us */
     mpri_a32 creator_generation;
     mpri_a32 flags;
-    mpri_a64 born;        /* mpri_pid_born of pid; written before LIVE */
-    mpri_a64 namespace;   /* the pid namespace in which pid means us */
-    mpri_a64 sweep_seen;  /* family sweeps this process has answered */
+    mpri_a64 born;       /* mpri_pid_born of pid; written before LIVE */
+    mpri_a64 namespace;  /* the pid namespace in which pid means us */
+    mpri_a64 sweep_seen; /* family sweeps this process has answered */
     uint64_t unused0;
 
     /* Line 1. What this process waits for; written by itself without a lock,
@@ -64,10 +64,10 @@ struct mpri_slot {
     uint64_t unused1[5];
 
     /* Lines 2…: the hold table, see life/hold.h. Guarded by: arena lock. */
-    uint64_t free_hold;   /* first free entry + 1 */
-    uint64_t hold_end;    /* entries from here on were never used */
+    uint64_t free_hold;               /* first free entry + 1 */
+    uint64_t hold_end;                /* entries from here on were never used */
     uint64_t chunk[MPRI_HOLD_CHUNKS]; /* offsets of further entries */
-    uint64_t held;        /* entries in use */
+    uint64_t held;                    /* entries in use */
     uint64_t unused2[2];
     uint64_t hold[MPRI_INLINE_HOLDS];
 

@@ -1,4 +1,4 @@
-#include "sync/waiter.h"
+#include "wait/waiter.h"
 
 #include "base/deadline.h"
 #include "os/os.h"
@@ -53,8 +53,7 @@ void mpri_gate_open_slow(struct mpri_gate *g, uint32_t count)
 
     /* The count moves on, so that a sleeper between its look at the state
      * and its sleep finds the word changed. */
-    while (!mpri_cas_seq(&g->word, &old,
-                         (old & ~(uint32_t)3) + MPRI_GATE_STEP))
+    while (!mpri_cas_seq(&g->word, &old, (old & ~(uint32_t)3) + MPRI_GATE_STEP))
         ;
     if (old & MPRI_GATE_ASLEEP) {
         int woke = mpri_futex_wake(&g->word, count);
@@ -125,8 +124,7 @@ struct mpri_spin mpri_spin_begin(mpri_a32 *credit)
         mpri_store_rlx(credit, c + 1);
         spin = (c & 0xff) == CREDIT_TRY - 1;
     }
-    return (struct mpri_spin){.credit = credit,
-                              .until_ns = spin ? 1 : 0};
+    return (struct mpri_spin){.credit = credit, .until_ns = spin ? 1 : 0};
 }
 
 bool mpri_spin_more(struct mpri_spin *s)

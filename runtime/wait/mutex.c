@@ -1,10 +1,10 @@
-#include "sync/mutex.h"
+#include "wait/mutex.h"
 
 #include "base/deadline.h"
 #include "base/testpoint.h"
 #include "os/os.h"
 #include "peer/roster.h"
-#include "sync/waiter.h"
+#include "wait/waiter.h"
 
 #include <errno.h>
 
@@ -50,8 +50,8 @@ static int lock_slow(struct mpri_mutex *m, uint32_t me, int64_t deadline_ns)
         now = mpri_now_ns();
         if (now >= deadline_ns)
             return -ETIMEDOUT;
-        r = mpri_waiter_slice(&m->word, v, mpri_earlier(deadline_ns,
-                                                        now + slice));
+        r = mpri_waiter_slice(&m->word, v,
+                              mpri_earlier(deadline_ns, now + slice));
         if (r == -ETIMEDOUT) {
             uint32_t owner = (v & ~WAIT) - 1;
 

@@ -1,5 +1,5 @@
-#ifndef MPR_SYNC_WAITER_H
-#define MPR_SYNC_WAITER_H
+#ifndef MPR_WAIT_WAITER_H
+#define MPR_WAIT_WAITER_H
 
 /* How processes sleep until another one changed something: the only caller
  * of the futex. A gate is two words beside the state that it guards.
@@ -106,7 +106,7 @@ extern void (*mpri_waiter_sweep)(void);
 /* A sleep with nothing to wait for but the deadline or a signal. */
 int mpri_waiter_pause(int64_t deadline_ns);
 
-/* One slice of sleep while *word == expected; for sync/ only. */
+/* One slice of sleep while *word == expected; for wait/ only. */
 int mpri_waiter_slice(mpri_a32 *word, uint32_t expected, int64_t until_ns);
 void mpri_waiter_wake(mpri_a32 *word, uint32_t count);
 
