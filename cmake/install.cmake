@@ -15,7 +15,7 @@ if(MP_LUA_MODULE)
     DESTINATION ${MP_INSTALL_LUADIR} FILES_MATCHING PATTERN "*.lua")
 endif()
 
-if(MP_INSTALL_DEV AND TARGET mpr)
+if(MP_INSTALL_DEV)
   set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/mp)
   install(TARGETS mpr EXPORT mp
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -36,6 +36,9 @@ if(MP_INSTALL_DEV AND TARGET mpr)
     ${PROJECT_BINARY_DIR}/mp-config-version.cmake
     DESTINATION ${package_dir})
 
+  # Relative, so that `cmake --install --prefix` and a moved tree stay right.
+  file(RELATIVE_PATH pc_to_prefix
+    /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
   configure_file(${CMAKE_CURRENT_LIST_DIR}/mp.pc.in
     ${PROJECT_BINARY_DIR}/mp.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/mp.pc

@@ -28,10 +28,7 @@ set_target_properties(core PROPERTIES
 target_include_directories(core
   PRIVATE ${PROJECT_SOURCE_DIR}/runtime ${PROJECT_SOURCE_DIR}/lua/core)
 target_include_directories(core SYSTEM PRIVATE ${LUA_INCLUDE_DIR})
-target_link_libraries(core PRIVATE mp_flags)
-if(TARGET mpr)
-  target_link_libraries(core PRIVATE mpr)
-endif()
+target_link_libraries(core PRIVATE mp_flags mpr)
 
 # The map hides the runtime's own MPR_API names as well: two copies of it in
 # one program must not see each other.

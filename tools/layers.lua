@@ -5,7 +5,7 @@
 
 -- From the top down; a folder that is missing here is a violation.
 local order <const> = {
-  "base", "os", "mem", "peer", "sync", "life", "ipc", "data", "proc", "serve",
+  "base", "os", "mem", "peer", "wait", "life", "sync", "ipc", "data", "proc", "serve",
 }
 
 local rank <const> = {}

@@ -17,13 +17,16 @@ static struct {
 
 int mpr_testpoint_arm(const char *name, uint32_t nth, int signo)
 {
+    size_t size;
+
     if (!name) {
         mpri_testpoint_armed = 0;
         return 0;
     }
-    if (strlen(name) >= sizeof armed.name || nth == 0)
+    size = strlen(name) + 1;
+    if (size > sizeof armed.name || nth == 0)
         return -EINVAL;
-    strcpy(armed.name, name);
+    memcpy(armed.name, name, size);
     armed.left = nth;
     armed.signo = signo;
     mpri_testpoint_armed = 1;

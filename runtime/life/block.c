@@ -42,10 +42,10 @@ static int create_small(uint64_t size, uint64_t flags, uint64_t *off,
                         uint32_t *entry)
 {
     struct mpri_block *b;
-    int err;
 
-    while ((err = mpri_arena_take_small(size, off)) == -EAGAIN) {
-        err = mpri_run_refill();
+    while (mpri_arena_take_small(size, off) == -EAGAIN) {
+        int err = mpri_run_refill();
+
         if (err < 0)
             return err;
     }
