@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/deadline.h"
+#include "ipc/conn.h"
 #include "life/block.h"
 #include "life/guard.h"
 #include "life/hold.h"
@@ -22,6 +23,7 @@ static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 static void register_kinds(void)
 {
     mpri_waiter_sweep = mpri_sweep;
+    mpri_conn_register();
 }
 
 static int create_family(void)

@@ -149,6 +149,70 @@ MPR_API void mpr_handle_close(mpr_handle *h);
  * every process of the family. */
 MPR_API uint64_t mpr_handle_id(const mpr_handle *h);
 
+/* ---- messages ---------------------------------------------------------------
+ * What travels through pipes and queues: bytes, and objects that the message
+ * keeps alive until it is got. */
+
+enum { MPR_PARCEL_REFS = 900 }; /* objects in one message at most */
+
+/* A message to put; borrowed for the call. */
+struct mpr_parcel {
+    const void *bytes;
+    uint64_t size;
+    const mpr_handle *const *refs;
+    uint32_t ref_count;
+};
+
+/* A message that was got; starts as {0}. bytes and refs are valid until the
+ * next get into it, clear or free. A receiver that keeps a ref moves it out
+ * and sets its block to NULL. */
+struct mpr_message {
+    const uint8_t *bytes;
+    uint64_t size;
+    mpr_handle *refs;
+    uint32_t ref_count;
+    /* Private to ipc/message.c. */
+    uint32_t ref_capacity;
+    uint8_t *buffer;
+    uint64_t capacity;
+    mpr_handle block;
+};
+MPR_API void mpr_message_clear(struct mpr_message *m);
+MPR_API void mpr_message_free(struct mpr_message *m);
+
+/* ---- pipes -------------------------------------------------------------------
+ * Two connected ends. An end is open for as long as some process holds it, or
+ * a message in flight does; any number of processes may share one, messages
+ * stay whole. */
+
+typedef struct mpr_conn {
+    mpr_handle h;
+    void *in;  /* private: the ring to receive from, NULL: write-only */
+    void *out; /* the ring to send into, NULL: read-only */
+} mpr_conn;
+
+/* Not duplex: a only receives, b only sends. -ENOMEM. */
+MPR_API int mpr_pipe(mpr_conn *a, mpr_conn *b, int duplex);
+
+/* Makes a connection of a handle of that kind that came in a message; takes
+ * it. */
+MPR_API void mpr_conn_attach(mpr_conn *c, mpr_handle *h);
+
+/* -EPIPE: the other end is closed; -ETIMEDOUT, -ENOMEM, -EINTR: nothing was
+ * sent. -EBADF: read-only. */
+MPR_API int mpr_conn_send(mpr_conn *c, const struct mpr_parcel *parcel,
+                          int64_t deadline_ns);
+
+/* -EPIPE: the other end is closed and nothing is left; -EMSGSIZE: the next
+ * message is longer than max bytes and stays; -ETIMEDOUT, -ENOMEM, -EINTR.
+ * -EBADF: write-only. */
+MPR_API int mpr_conn_recv(mpr_conn *c, struct mpr_message *m, uint64_t max,
+                          int64_t deadline_ns);
+
+/* 1 when recv would not wait (a message, or the end), 0 when the deadline
+ * passed, -EINTR, -EBADF. */
+MPR_API int mpr_conn_poll(mpr_conn *c, int64_t deadline_ns);
+
 #ifdef __cplusplus
 }
 #endif

@@ -60,8 +60,9 @@ static inline void *mpri_data(const mpr_handle *h)
 enum { MPRI_BLOCK_ZERO = 1, MPRI_BLOCK_PRIVATE = 2 };
 int mpri_block_create(uint64_t size, unsigned flags, mpr_handle *h);
 
-/* The block is initialised: it is of this kind from now on. One store, made
- * before any other process can know the block. */
+/* The block is initialised: it is of this kind from now on. Done before any
+ * other process can know the block, and before words in it hold other blocks:
+ * only its kind's destroy knows how to drop those. */
 void mpri_block_become(mpr_handle *h, unsigned kind);
 
 /* Drops the handle's hold and closes it; the last hold takes the block apart.

@@ -72,9 +72,12 @@ int mpri_byte_give(int fd, uint64_t off);
  * sees its own byte as free. */
 int mpri_byte_taken(int fd, uint64_t off);
 
-/* When the process pid started, in an opaque unit that differs for a
- * recycled pid; 0 when there is no such process or it is a zombie. */
+/* When the process pid started, in nanoseconds of mpri_boot_ns, to about 10
+ * ms; 0 when there is no such process or it is a zombie. Reads a file. */
 uint64_t mpri_pid_born(pid_t pid);
+
+/* The clock of mpri_pid_born. */
+uint64_t mpri_boot_ns(void);
 
 /* An opaque name of this process's pid namespace. */
 uint64_t mpri_pid_namespace(void);

@@ -84,7 +84,10 @@ uint64_t mpri_pid_born(pid_t pid)
             return 0;
         p++;
     }
-    return strtoull(p, NULL, 10) + 1; /* +1: init may have started at 0 */
+    /* +1: the first process may have started at 0. */
+    return strtoull(p, NULL, 10) *
+               (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK)) +
+           1;
 }
 
 uint64_t mpri_pid_namespace(void)

@@ -15,6 +15,9 @@ static mpri_a32 *roster_end(void)
     return (mpri_a32 *)mpri_at(MPRI_AT_TABLE - 64);
 }
 
+/* Births are told to a clock tick; numbers are not used again that fast. */
+static const uint64_t BORN_WITHIN = 20000000;
+
 /* A lock byte lies beyond every byte of data, so that nobody who locks parts
  * of a file by habit meets it. */
 static uint64_t byte_of(uint32_t slot)
@@ -63,7 +66,7 @@ int mpri_roster_take(const char *name, uint32_t *slot)
     }
     s = mpri_slot(i);
     mpri_store_rlx(&s->pid, 0);
-    mpri_store_rlx(&s->born, 0);
+    mpri_store_rlx(&s->entered, 0);
     mpri_store_rlx(&s->flags, 0);
     mpri_store_rlx(&s->waits_for, 0);
     mpri_store_rlx(&s->creator, mpri_self.slot);
@@ -116,7 +119,7 @@ int mpri_roster_enter(uint32_t slot)
     if (err < 0)
         return err;
     mpri_store_rlx(&s->namespace, mpri_pid_namespace());
-    mpri_store_rlx(&s->born, mpri_pid_born(mpri_self.pid));
+    mpri_store_rlx(&s->entered, mpri_boot_ns());
     mpri_store_rlx(&s->pid, (uint32_t)mpri_self.pid);
     MPRI_TESTPOINT("roster.entering");
     /* Pairs with: mpri_peer_alive; publishes pid, birth, namespace. */
@@ -135,13 +138,14 @@ void mpri_roster_renew(void)
 static bool confirmed_dead(const struct mpri_slot *s)
 {
     static _Thread_local uint64_t here;
+    uint64_t born;
 
     if (!here)
         here = mpri_pid_namespace();
     if (mpri_load_rlx(&s->namespace) != here)
         return true;
-    return mpri_pid_born((pid_t)mpri_load_rlx(&s->pid)) !=
-           mpri_load_rlx(&s->born);
+    born = mpri_pid_born((pid_t)mpri_load_rlx(&s->pid));
+    return born == 0 || born > mpri_load_rlx(&s->entered) + BORN_WITHIN;
 }
 
 bool mpri_peer_alive(uint32_t slot)
