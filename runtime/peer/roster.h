@@ -51,7 +51,8 @@ struct mpri_slot {
     mpri_a32 creator;    /* slot of the process that made us */
     mpri_a32 creator_generation;
     mpri_a32 flags;
-    mpri_a64 born;       /* mpri_pid_born of pid; written before LIVE */
+    mpri_a64 entered;    /* mpri_boot_ns when it entered: a process that has
+                       * this pid and started later is another one */
     mpri_a64 namespace;  /* the pid namespace in which pid means us */
     mpri_a64 sweep_seen; /* family sweeps this process has answered */
     uint64_t unused0;
