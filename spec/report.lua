@@ -38,8 +38,11 @@ return function()
     io.flush()
   end
 
+  local last -- the test that ran, or is running
+
   local function test_start(element)
-    note("start", handler.getFullName(element))
+    last = handler.getFullName(element)
+    note("start", last)
     return nil, true
   end
 
@@ -62,7 +65,10 @@ return function()
   local function error_outside(element)
     if element.descriptor ~= "it" then
       local t = handler.errors[#handler.errors]
-      note("fail", element.descriptor .. " " .. t.name)
+      if element.descriptor == "after_each" and last then
+        t.name = "after_each of " .. last
+      end
+      note("fail", t.name)
       explain(t)
     end
     return nil, true

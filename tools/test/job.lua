@@ -49,25 +49,43 @@ local commands <const> = {
   end,
 }
 
--- SIGINT first: the stock interpreter turns it into an error with a traceback,
--- so the log tells where it hung. Then SIGKILL for the whole process group.
+-- SIGINT first, to Lua alone: the stock interpreter turns it into an error with
+-- a traceback, so the log tells where it hung, and the tests behind may still
+-- run. Ten seconds later SIGKILL for the whole process group.
 local function run()
   local limit = limit_of(name)
-  local command = ("MP_TEST_REPORT=%s exec timeout -s INT -k 10 %d %s </dev/null >%s 2>&1"):format(
-    quote(report_path),
-    limit,
-    commands[kind](),
-    quote(log_path)
-  )
+  local form <const> = "MP_TEST_REPORT=%s exec timeout -s KILL %d "
+    .. "timeout --foreground -s INT %d %s </dev/null >%s 2>&1"
   local before = os.time()
-  local ok, how, code = os.execute(command)
-  local late = code == 124 or (how == "signal" and os.time() - before >= limit)
+  local ok, how, code = os.execute(form:format(
+    quote(report_path), limit + 10, limit, commands[kind](), quote(log_path)))
+  local late = code == 124 or os.time() - before >= limit
   return {
     ok = ok,
     why = late and ("cut off after %d s"):format(limit)
       or how == "signal" and ("killed by signal %d"):format(code)
+      or code > 128 and ("killed by signal %d"):format(code - 128)
       or ("exit code %d"):format(code),
   }
+end
+
+-- Whoever is still there a second after the end was left behind: killed and
+-- counted, however the test itself ended.
+local function clear_away(result)
+  local helper <const> = require "spec.helper.run"
+  local system <const> = require "system"
+  local mark <const> = "MP_TEST_REPORT=" .. report_path
+  local deadline <const> = system.monotime() + 1
+  local left = helper.marked(mark)
+  while next(left) and system.monotime() < deadline do
+    system.sleep(0.02)
+    left = helper.marked(mark)
+  end
+  for pid in pairs(left) do
+    result.left = true
+    result.notes[#result.notes + 1] = ("failed: process %d was left behind"):format(pid)
+    os.execute("kill -KILL " .. pid .. " 2>/dev/null")
+  end
 end
 
 local function count_events(result)
@@ -92,6 +110,9 @@ local function count_events(result)
   elseif not result.ok and count.fail == 0 then
     count.fail = 1
     result.notes[#result.notes + 1] = "failed: " .. name .. ": " .. result.why
+  elseif not filter and count.pass + count.fail + count.skip == 0 then
+    count.fail = 1
+    result.notes[#result.notes + 1] = "failed: " .. name .. ": no test in it"
   end
   return count
 end
@@ -126,7 +147,13 @@ os.remove(report_path)
 local started = os.time()
 local result = run()
 result.notes = {}
+if kind == "spec" or kind == "example" then
+  clear_away(result)
+end
 local count = (counters[kind] or count_one)(result)
+if result.left then
+  count.fail = count.fail + 1
+end
 
 local out = {}
 if count.fail > 0 then

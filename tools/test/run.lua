@@ -78,16 +78,28 @@ end
 
 os.execute(("rm -rf %s && mkdir -p %s"):format(quote(dir), quote(dir)))
 
-do
-  local xargs <close> = assert(io.popen(("xargs -P %d -I {} sh -c {}"):format(lanes), "w"))
+local function runs_alone(job)
+  local file <close> = io.open(job.name)
+  return (file and file:read(1000) or ""):find("runs alone", 1, true) ~= nil
+end
+
+local lua <const> = os.getenv "MP_LUA"
+
+local function run(width, alone)
+  local xargs <close> = assert(io.popen(("xargs -P %d -I {} sh -c {}"):format(width), "w"))
   for _, job in ipairs(jobs) do
-    local words = { os.getenv "MP_LUA", "tools/test/job.lua", dir, job.kind, job.name, job.filter }
-    for i, word in ipairs(words) do
-      words[i] = quote(word)
+    if runs_alone(job) == alone then
+      local words = { lua, "tools/test/job.lua", dir, job.kind, job.name, job.filter }
+      for i, word in ipairs(words) do
+        words[i] = quote(word)
+      end
+      xargs:write((table.concat(words, " "):gsub("[\\'\" ]", "\\%0")), "\n")
     end
-    xargs:write((table.concat(words, " "):gsub("[\\'\" ]", "\\%0")), "\n")
   end
 end
+
+run(lanes, false)
+run(1, true)
 
 local passed, failed, skipped = 0, 0, 0
 -- What failed before us and belongs into the same account (.ci/run).
