@@ -52,7 +52,8 @@ return function()
       note("pass", name)
     elseif status == "pending" then
       local t = handler.pendings[#handler.pendings]
-      note("skip", name, t.message and text(t.message) or "no reason given")
+      local reason <const> = text(t.message or "no reason given"):gsub("^%S+:%d+: ", "")
+      note("skip", name, reason)
     else
       note("fail", name)
       local list = status == "failure" and handler.failures or handler.errors
