@@ -8,6 +8,7 @@ set -u
 
 build=$1
 lua=$2
+cc=${CC:-gcc}
 stamps=$build/lint
 failed=0
 mkdir -p "$stamps"
@@ -33,17 +34,19 @@ formats() { c_files '*.[ch]' | xargs clang-format --dry-run -Werror; }
 
 # A header is complete: it compiles alone.
 headers() {
-    c_files '*.h' | LUA_DIR=$lua_dir xargs -P 2 -I {} sh -c '
-        gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -fsyntax-only \
+    c_files '*.h' | CC=$cc LUA_DIR=$lua_dir xargs -P 2 -I {} sh -c '
+        $CC -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -fsyntax-only \
             -I runtime -I lua/core -isystem "$LUA_DIR" \
             -include {} -x c /dev/null || exit 1'
 }
 
 tidy_one() { # tidy_one FILE
+    text=$($cc -E -C -P -std=c11 -D_GNU_SOURCE -I runtime -I lua/core \
+        -isystem "$lua_dir" "$1") || return 1
     key=$( (
         cat .clang-tidy
-        clang -E -C -P -std=c11 -D_GNU_SOURCE -I runtime -I lua/core \
-            -isystem "$lua_dir" "$1"
+        clang-tidy --version
+        echo "$text"
     ) | sha256sum | cut -c1-64)
     stamp=$stamps/$(echo "$1" | tr / _)
     [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && return 0
