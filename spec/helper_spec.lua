@@ -63,7 +63,10 @@ describe("spec.helper", function()
 
     it("sees a name in /dev/shm", function()
       local path <const> = "/dev/shm/mp-helper-spec"
-      local file <close> = assert(io.open(path, "w"))
+      local file <close> = io.open(path, "w")
+      if not file then
+        pending("/dev/shm is missing or not writable")
+      end
       file:close()
       local why <const> = complaint()
       os.remove(path)
