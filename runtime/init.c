@@ -13,6 +13,7 @@
 #include "mpr.h"
 #include "os/os.h"
 #include "peer/roster.h"
+#include "proc/process.h"
 #include "wait/waiter.h"
 
 #include <pthread.h>
@@ -24,6 +25,7 @@ static void register_kinds(void)
 {
     mpri_waiter_sweep = mpri_sweep;
     mpri_conn_register();
+    mpri_process_register();
 }
 
 static int create_family(void)

@@ -163,19 +163,21 @@ struct mpr_parcel {
     uint32_t ref_count;
 };
 
-/* A message that was got; starts as {0}. bytes and refs are valid until the
- * next get into it, clear or free. A receiver that keeps a ref moves it out
- * and sets its block to NULL. */
+/* A message that was got; starts as {0}, or, to receive small messages without
+ * memory of its own, with buffer, capacity and fixed set: then what does not
+ * fit, or carries objects, stays where it is and the call returns -E2BIG.
+ * bytes and refs are valid until the next get into it, clear or free. A
+ * receiver that keeps a ref moves it out and sets its block to NULL. */
 struct mpr_message {
     const uint8_t *bytes;
     uint64_t size;
     mpr_handle *refs;
     uint32_t ref_count;
-    /* Private to ipc/message.c. */
-    uint32_t ref_capacity;
+    uint32_t ref_capacity; /* private */
     uint8_t *buffer;
     uint64_t capacity;
-    mpr_handle block;
+    int fixed;        /* buffer is the caller's */
+    mpr_handle block; /* private */
 };
 MPR_API void mpr_message_clear(struct mpr_message *m);
 MPR_API void mpr_message_free(struct mpr_message *m);
@@ -212,6 +214,72 @@ MPR_API int mpr_conn_recv(mpr_conn *c, struct mpr_message *m, uint64_t max,
 /* 1 when recv would not wait (a message, or the end), 0 when the deadline
  * passed, -EINTR, -EBADF. */
 MPR_API int mpr_conn_poll(mpr_conn *c, int64_t deadline_ns);
+
+/* ---- processes -----------------------------------------------------------------
+ * A process of the family, seen by its creator, by itself, or by anyone it was
+ * sent to. Only the creator can join it. */
+
+enum { MPR_PROCESS_NAME = 40, MPR_IN_CHILD = 1 };
+
+typedef struct mpr_process {
+    mpr_handle h;
+    int pidfd; /* readable once it ended; -1: none */
+    int pid;
+    int mine;                 /* our child, and not waited for yet */
+    struct mpr_process *next; /* private */
+} mpr_process;
+
+struct mpr_process_options {
+    const char *name; /* cut to MPR_PROCESS_NAME - 1 bytes */
+    int daemon;       /* ends (SIGKILL) when the thread that forks it does */
+};
+
+/* Forks: 0 in the parent; MPR_IN_CHILD in the child, which has default signal
+ * dispositions, an empty mask, /dev/null as standard input, holds of its own
+ * on all that its parent holds, and must end by mpr_process_exit. Output
+ * streams are flushed before. The structure may not move while it is open.
+ * -EUSERS, -EAGAIN, -ENOMEM. */
+MPR_API int mpr_process_fork(mpr_process *p,
+                             const struct mpr_process_options *options);
+
+/* Makes a process object of a handle that came in a message; takes it. */
+MPR_API void mpr_process_attach(mpr_process *p, mpr_handle *h);
+
+/* Ends this process: flushes, drops what it holds, _exit. self may be NULL. */
+#if defined(__GNUC__)
+__attribute__((noreturn))
+#endif
+MPR_API void
+mpr_process_exit(mpr_process *self, int code);
+
+MPR_API int mpr_process_alive(mpr_process *p);
+
+/* 0..255, or -N when signal N ended it; -EAGAIN: it is not over, or nobody
+ * knows yet. */
+MPR_API int mpr_process_exit_code(mpr_process *p, int *code);
+
+/* Waits for the end: 0, -ETIMEDOUT, -EINTR. */
+MPR_API int mpr_process_join(mpr_process *p, int64_t deadline_ns);
+
+/* Sends a signal; nothing once it ended. */
+MPR_API int mpr_process_signal(mpr_process *p, int signo);
+
+/* A descriptor that is readable for good once it ended; the object's own. */
+MPR_API int mpr_process_sentinel(mpr_process *p);
+
+MPR_API const char *mpr_process_name(const mpr_process *p);
+MPR_API int mpr_process_pid(const mpr_process *p);
+
+/* One message to the process before it starts, or back when it ends. */
+MPR_API int mpr_process_give(mpr_process *p, const struct mpr_parcel *parcel);
+MPR_API int mpr_process_take(mpr_process *p, struct mpr_message *m);
+
+/* Closes the object; the process is left alone. */
+MPR_API void mpr_process_close(mpr_process *p);
+
+/* The process that made this one, as a member; pid 0 in the first. */
+MPR_API int mpr_parent_pid(void);
+MPR_API int mpr_parent_alive(void);
 
 #ifdef __cplusplus
 }

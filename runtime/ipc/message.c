@@ -11,6 +11,8 @@
 
 int mpri_message_reserve(struct mpr_message *m, uint64_t size, uint32_t refs)
 {
+    if (m->fixed)
+        return size > m->capacity || refs > 0 ? -E2BIG : 0;
     if (size > m->capacity) {
         uint64_t capacity = m->capacity ? m->capacity : 256;
         uint8_t *buffer;
@@ -91,7 +93,8 @@ void mpr_message_clear(struct mpr_message *m)
 void mpr_message_free(struct mpr_message *m)
 {
     mpr_message_clear(m);
-    free(m->buffer);
+    if (!m->fixed)
+        free(m->buffer);
     free(m->refs);
     memset(m, 0, sizeof *m);
 }

@@ -1,0 +1,336 @@
+#include "proc/process.h"
+
+#include "base/deadline.h"
+#include "base/testpoint.h"
+#include "life/block.h"
+#include "life/guard.h"
+#include "life/hold.h"
+#include "life/reap.h"
+#include "os/os.h"
+#include "peer/roster.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+_Static_assert((int)MPR_PROCESS_NAME == (int)MPRI_PEER_NAME, "one name");
+
+/* While it waits for a child a process looks around this often. */
+static const int64_t LOOK = 500 * MPRI_MS;
+
+/* The process objects of this process that have, or may open, a pidfd. */
+static struct mpr_process *children;
+static pthread_mutex_t children_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void link_child(struct mpr_process *p)
+{
+    pthread_mutex_lock(&children_lock);
+    p->next = children;
+    children = p;
+    pthread_mutex_unlock(&children_lock);
+}
+
+static void unlink_child(struct mpr_process *p)
+{
+    struct mpr_process **at;
+
+    pthread_mutex_lock(&children_lock);
+    for (at = &children; *at && *at != p; at = &(*at)->next)
+        ;
+    if (*at)
+        *at = p->next;
+    pthread_mutex_unlock(&children_lock);
+}
+
+void mpri_process_forget_all(void)
+{
+    while (children) {
+        struct mpr_process *p = children;
+
+        children = p->next;
+        if (p->pidfd >= 0)
+            close(p->pidfd);
+        p->pidfd = -1;
+        p->mine = 0;
+    }
+}
+
+static void destroy(struct mpri_block *b)
+{
+    mpri_ring_destroy(&((struct mpri_process *)(void *)((char *)b + 64))->ring);
+}
+
+static void abandon(struct mpri_block *b, uint32_t slot)
+{
+    mpri_ring_abandon(&((struct mpri_process *)(void *)((char *)b + 64))->ring,
+                      slot);
+}
+
+void mpri_process_register(void)
+{
+    static const struct mpri_kind process = {
+        .name = "Process",
+        .abandon = abandon,
+        .destroy = destroy,
+    };
+
+    mpri_kind_register(MPR_KIND_PROCESS, &process);
+}
+
+/* The object and the roster slot of a process that is not there yet. */
+static int make(struct mpr_process *p, const struct mpr_process_options *o)
+{
+    struct mpri_process *d;
+    uint32_t slot;
+    int err = mpr_open();
+
+    if (err < 0)
+        return err;
+    err = mpri_block_create(32 + sizeof *d, 0, &p->h);
+    if (err < 0)
+        return err;
+    d = mpri_process_data(&p->h);
+    memset(d, 0, sizeof *d);
+    mpri_ring_init(&d->ring, MPRI_PROCESS_RING);
+    snprintf(d->name, sizeof d->name, "%s", o->name);
+    d->daemon = o->daemon != 0;
+    d->creator_pid = (uint32_t)mpri_self.pid;
+    mpri_block_become(&p->h, MPR_KIND_PROCESS);
+    MPRI_TESTPOINT("process.made");
+    mpri_guard_lock();
+    err = mpri_roster_take(d->name, &slot);
+    mpri_guard_unlock();
+    if (err < 0) {
+        mpri_drop(&p->h);
+        return err;
+    }
+    d->slot = slot;
+    d->generation = mpri_load_rlx(&mpri_slot(slot)->generation);
+    return 0;
+}
+
+static void unmake(struct mpr_process *p)
+{
+    const struct mpri_process *d = mpri_process_data(&p->h);
+
+    mpri_roster_ended(d->slot, d->generation);
+    mpri_reap(d->slot, d->generation);
+    mpri_drop(&p->h);
+}
+
+int mpr_process_fork(struct mpr_process *p,
+                     const struct mpr_process_options *options)
+{
+    struct mpri_process *d;
+    uint32_t parent = (uint32_t)getpid();
+    pid_t pid;
+    int err = make(p, options);
+
+    if (err < 0)
+        return err;
+    d = mpri_process_data(&p->h);
+    err = mpri_hold_inherit(d->slot);
+    if (err < 0) {
+        unmake(p);
+        return err;
+    }
+    MPRI_TESTPOINT("process.inherited");
+    fflush(NULL); /* or the child would write it again */
+    pid = fork();
+    if (pid < 0) {
+        err = -errno;
+        unmake(p);
+        return err;
+    }
+    if (pid == 0) {
+        mpri_child_begin(d->slot, d->daemon != 0, parent);
+        mpri_store_rlx(&d->pid, (uint32_t)getpid());
+        p->pidfd = -1;
+        return MPR_IN_CHILD;
+    }
+    mpri_store_rlx(&d->pid, (uint32_t)pid);
+    mpri_store_rlx(&mpri_slot(d->slot)->pid, (uint32_t)pid);
+    MPRI_TESTPOINT("process.forked");
+    p->pidfd = mpri_pidfd_open(pid);
+    p->pid = pid;
+    p->mine = 1;
+    link_child(p);
+    return 0;
+}
+
+void mpr_process_attach(struct mpr_process *p, mpr_handle *h)
+{
+    p->h = *h;
+    h->block = NULL;
+    p->pidfd = -1;
+    p->pid = (int32_t)mpri_load_rlx(&mpri_process_data(&p->h)->pid);
+    p->mine = 0;
+    p->next = NULL;
+}
+
+/* It is over: no other process will have its pid for us any more. */
+static void ended(struct mpr_process *p, int code)
+{
+    struct mpri_process *d = mpri_process_data(&p->h);
+
+    mpri_store_rel(&d->status,
+                   MPRI_STATUS_ENDED | (uint32_t)(uint16_t)(int16_t)code);
+    p->mine = 0;
+    MPRI_TESTPOINT("process.ended");
+    mpri_roster_ended(d->slot, d->generation);
+    mpri_reap(d->slot, d->generation);
+}
+
+/* Asks the kernel, without waiting. */
+static int check(struct mpr_process *p)
+{
+    struct mpri_process *d = mpri_process_data(&p->h);
+    siginfo_t info;
+    int r;
+
+    if (!p->mine)
+        return 0;
+    info.si_pid = 0;
+    do
+        r = waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG);
+    while (r < 0 && errno == EINTR);
+    if (r == 0 && info.si_pid == 0)
+        return 0;
+    if (r == 0) {
+        ended(p, info.si_code == CLD_EXITED ? info.si_status : -info.si_status);
+    } else if (mpri_load_acq(&d->status) == 0) {
+        /* The host reaps children itself, and this one said nothing. */
+        ended(p, 255);
+    } else {
+        ended(p, (int16_t)(mpri_load_acq(&d->status) & 0xffff));
+    }
+    return 1;
+}
+
+int mpr_process_alive(struct mpr_process *p)
+{
+    const struct mpri_process *d = mpri_process_data(&p->h);
+
+    if (p->mine)
+        return !check(p);
+    if (mpri_load_acq(&d->status))
+        return 0;
+    if (mpri_load_acq(&mpri_slot(d->slot)->generation) != d->generation)
+        return 0;
+    return mpri_peer_alive(d->slot) &&
+           mpri_load_acq(&mpri_slot(d->slot)->generation) == d->generation;
+}
+
+int mpr_process_exit_code(struct mpr_process *p, int *code)
+{
+    const struct mpri_process *d = mpri_process_data(&p->h);
+    uint32_t status;
+
+    if (p->mine)
+        check(p);
+    status = mpri_load_acq(&d->status);
+    /* What the process itself wrote counts when it is gone. */
+    if (!(status & MPRI_STATUS_ENDED) || p->mine)
+        return -EAGAIN;
+    *code = (int16_t)(status & 0xffff);
+    return 0;
+}
+
+static int poll_pidfd(const struct mpr_process *p, int64_t until_ns)
+{
+    struct pollfd fd = {.fd = p->pidfd, .events = POLLIN};
+    struct timespec t;
+    int64_t left = until_ns - mpri_now_ns();
+    int r;
+
+    if (left < 0)
+        left = 0;
+    t.tv_sec = (time_t)(left / MPRI_SECOND);
+    t.tv_nsec = (long)(left % MPRI_SECOND);
+    r = ppoll(&fd, p->pidfd >= 0, &t, NULL);
+    return r < 0 ? -errno : r;
+}
+
+int mpr_process_join(struct mpr_process *p, int64_t deadline_ns)
+{
+    /* Without a descriptor (none was left) only asking again helps. */
+    int64_t slice = p->pidfd >= 0 ? LOOK : 5 * MPRI_MS;
+
+    for (;;) {
+        int64_t now = mpri_now_ns();
+        int r;
+
+        if (!mpr_process_alive(p))
+            return 0;
+        if (now >= deadline_ns)
+            return -ETIMEDOUT;
+        r = poll_pidfd(p, mpri_earlier(deadline_ns, now + slice));
+        if (r == -EINTR)
+            return r;
+        if (r == 0)
+            mpri_sweep();
+    }
+}
+
+int mpr_process_signal(struct mpr_process *p, int signo)
+{
+    if (!mpr_process_alive(p))
+        return 0;
+    if (p->pidfd >= 0)
+        return mpri_pidfd_signal(p->pidfd, signo);
+    /* Ours and not reaped: the number is still its own. */
+    if (p->mine)
+        return kill(p->pid, signo) < 0 ? -errno : 0;
+    return -ECHILD;
+}
+
+int mpr_process_sentinel(struct mpr_process *p)
+{
+    if (p->pidfd < 0) {
+        int fd = p->pid > 0 ? mpri_pidfd_open(p->pid) : -ESRCH;
+
+        if (fd < 0)
+            return fd;
+        if (!p->mine)
+            link_child(p);
+        p->pidfd = fd;
+        /* The number may have been another's by then. */
+        if (!mpr_process_alive(p) && !p->mine)
+            return p->pidfd;
+    }
+    return p->pidfd;
+}
+
+const char *mpr_process_name(const struct mpr_process *p)
+{
+    return mpri_process_data(&p->h)->name;
+}
+
+int mpr_process_pid(const struct mpr_process *p)
+{
+    return (int)mpri_load_rlx(&mpri_process_data(&p->h)->pid);
+}
+
+int mpr_process_give(struct mpr_process *p, const struct mpr_parcel *parcel)
+{
+    return mpri_ring_put(&mpri_process_data(&p->h)->ring, parcel, 0);
+}
+
+int mpr_process_take(struct mpr_process *p, struct mpr_message *m)
+{
+    return mpri_ring_get(&mpri_process_data(&p->h)->ring, m, UINT64_MAX, 0);
+}
+
+void mpr_process_close(struct mpr_process *p)
+{
+    unlink_child(p);
+    if (p->pidfd >= 0)
+        close(p->pidfd);
+    p->pidfd = -1;
+    mpri_drop(&p->h);
+}

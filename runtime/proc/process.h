@@ -1,0 +1,57 @@
+#ifndef MPR_PROC_PROCESS_H
+#define MPR_PROC_PROCESS_H
+
+/* A process of the family, as an object: a PROCESS block that its creator, the
+ * process itself and whoever it was sent to hold. It says who the process is
+ * and how it ended, and has a ring through which the creator gives it what to
+ * do and it gives back what came out.
+ *
+ * States:       status 0 not over, or not known yet · ENDED|code over
+ *               0 -> ENDED: by the process itself just before it ends, or by
+ *               the creator with what the kernel said (which then stands)
+ * Invariant:    slot and generation name the process in the roster for as long
+ *               as it lives; afterwards the slot may be another's, with
+ *               another generation.
+ * If we die here: (creator, before the fork) the slot is STARTING and its life
+ *               hangs on ours; (after it) the child sees its parent gone if it
+ *               is a daemon, otherwise it lives on. */
+
+#include "base/atomic.h"
+#include "ipc/ring.h"
+#include "mpr.h"
+
+enum {
+    MPRI_STATUS_ENDED = 0x10000, /* the low 16 bits are the exit code */
+    MPRI_PROCESS_RING = 1024,
+};
+
+struct mpri_process {
+    uint32_t slot; /* Fixed after init, all of this line */
+    uint32_t generation;
+    uint32_t daemon;
+    uint32_t method;
+    uint32_t creator_pid;
+    uint32_t unused0;
+    mpri_a32 pid; /* 0 until forked */
+    mpri_a32 status;
+    char name[MPR_PROCESS_NAME];
+    struct mpri_ring ring;
+    uint8_t bytes[MPRI_PROCESS_RING];
+};
+
+/* Registers the kind PROCESS. */
+void mpri_process_register(void);
+
+static inline struct mpri_process *mpri_process_data(const mpr_handle *h)
+{
+    return (struct mpri_process *)(void *)((char *)h->block + 64);
+}
+
+/* Processes of this process's making whose pidfd is open; for child.c. */
+void mpri_process_forget_all(void);
+
+/* In a child just forked, with the slot made for it: makes it a member that
+ * owns nothing of its parent's. Does not return when that cannot be done. */
+void mpri_child_begin(uint32_t slot, int daemon, uint32_t parent_pid);
+
+#endif
