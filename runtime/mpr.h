@@ -215,6 +215,31 @@ MPR_API int mpr_conn_recv(mpr_conn *c, struct mpr_message *m, uint64_t max,
  * passed, -EINTR, -EBADF. */
 MPR_API int mpr_conn_poll(mpr_conn *c, int64_t deadline_ns);
 
+/* ---- waiting for many things -------------------------------------------------
+ * Objects that can be waited for (connections, queues, events, …) and
+ * descriptors, together. */
+
+struct mpr_waitable {
+    const mpr_handle *h; /* NULL: fd is meant */
+    int fd;              /* ready when it can be read */
+    int ready;           /* out */
+};
+
+/* Waits until at least one is ready: how many are; 0 when the deadline passed;
+ * -EINTR; -EINVAL: an object that cannot be waited for; -EBADF. */
+MPR_API int mpr_wait(struct mpr_waitable *w, size_t count, int64_t deadline_ns);
+
+/* For event loops. One descriptor of this process that becomes readable when a
+ * watched object may have become ready (and twice a second while nothing
+ * happens, for a dead peer tells nobody); -errno. */
+MPR_API int mpr_bell(void);
+
+/* Makes the descriptor unreadable until the next ring: whether it had rung. */
+MPR_API int mpr_bell_clear(void);
+
+/* Watches an object: 1 when it is ready, 0 when the bell will ring, once. */
+MPR_API int mpr_watch(const mpr_handle *h);
+
 /* ---- processes -----------------------------------------------------------------
  * A process of the family, seen by its creator, by itself, or by anyone it was
  * sent to. Only the creator can join it. */

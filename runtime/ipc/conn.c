@@ -63,6 +63,21 @@ static void abandon_end(struct mpri_block *b, uint32_t slot)
     mpri_ring_abandon(ring_of(pipe_of(e), 1), slot);
 }
 
+static int end_ready(struct mpri_block *b)
+{
+    const struct end *e = mpri_block_data(b);
+
+    return e->can & CAN_RECV &&
+           mpri_ring_readable(ring_of(pipe_of(e), !e->side));
+}
+
+static struct mpri_gate *end_gate(struct mpri_block *b)
+{
+    const struct end *e = mpri_block_data(b);
+
+    return &ring_of(pipe_of(e), !e->side)->readable;
+}
+
 void mpri_conn_register(void)
 {
     static const struct mpri_kind pipe = {
@@ -73,6 +88,8 @@ void mpri_conn_register(void)
         .name = "Connection",
         .abandon = abandon_end,
         .destroy = destroy_end,
+        .ready = end_ready,
+        .gate = end_gate,
     };
 
     mpri_kind_register(MPR_KIND_PIPE, &pipe);

@@ -298,17 +298,16 @@ int mpri_ring_put(struct mpri_ring *r, const struct mpr_parcel *p,
     return err;
 }
 
-/* Whether there is something to get, or nothing to wait for. */
-static bool readable(struct mpri_ring *r)
+bool mpri_ring_readable(struct mpri_ring *r)
 {
-    return low(mpri_load_acq(&r->head)) != low(mpri_load_acq(&r->tail)) ||
-           mpri_load_acq(&r->closed) & MPRI_RING_NO_PUT;
+    return low(mpri_load_seq(&r->head)) != low(mpri_load_seq(&r->tail)) ||
+           mpri_load_seq(&r->closed) & MPRI_RING_NO_PUT;
 }
 
 int mpri_ring_poll(struct mpri_ring *r, int64_t deadline_ns)
 {
     struct mpri_spin spin;
-    bool ready = readable(r);
+    bool ready = mpri_ring_readable(r);
 
     if (ready)
         return 1;
@@ -316,18 +315,17 @@ int mpri_ring_poll(struct mpri_ring *r, int64_t deadline_ns)
         return 0;
     spin = mpri_spin_begin(&r->get_spin);
     while (!ready && mpri_spin_more(&spin))
-        ready = readable(r);
+        ready = mpri_ring_readable(r);
     mpri_spin_end(&spin, ready);
     while (!ready) {
         uint32_t ticket = mpri_gate_prepare(&r->readable);
         int err;
 
-        if (low(mpri_load_seq(&r->head)) != low(mpri_load_seq(&r->tail)) ||
-            mpri_load_seq(&r->closed) & MPRI_RING_NO_PUT)
+        if (mpri_ring_readable(r))
             break;
         err = mpri_gate_wait(&r->readable, ticket, deadline_ns);
         if (err == -ETIMEDOUT)
-            return readable(r);
+            return mpri_ring_readable(r);
         if (err < 0)
             return err;
     }

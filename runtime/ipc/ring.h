@@ -90,6 +90,9 @@ int mpri_ring_get(struct mpri_ring *r, struct mpr_message *m, uint64_t max,
  * deadline passed; -EINTR. */
 int mpri_ring_poll(struct mpri_ring *r, int64_t deadline_ns);
 
+/* Whether there is something to get, or nothing to wait for. */
+bool mpri_ring_readable(struct mpri_ring *r);
+
 /* Messages that can be got now. */
 static inline uint32_t mpri_ring_count(struct mpri_ring *r)
 {

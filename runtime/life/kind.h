@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct mpri_block;
+struct mpri_gate;
 
 struct mpri_kind {
     const char *name; /* "Lock": as API users call it */
@@ -21,6 +22,11 @@ struct mpri_kind {
      * (mpri_ref_drop). Alone with the block. May be killed in the middle and
      * run again by another process. */
     void (*destroy)(struct mpri_block *block);
+
+    /* Things one can wait for among others (ipc/select.h): whether a wait for
+     * it would not sleep now, and the gate that opens when that changes. */
+    int (*ready)(struct mpri_block *block);
+    struct mpri_gate *(*gate)(struct mpri_block *block);
 };
 
 /* kind: an enum mpr_kind; ops must live as long as the process. */

@@ -1,6 +1,7 @@
 /* The child's side: its first and last steps. */
 
 #include "base/testpoint.h"
+#include "ipc/select.h"
 #include "life/reap.h"
 #include "mpr.h"
 #include "os/os.h"
@@ -53,6 +54,7 @@ void mpri_child_begin(uint32_t slot, int daemon, uint32_t parent_pid)
         _exit(CANNOT_START);
     MPRI_TESTPOINT("child.entered");
     mpri_process_forget_all();
+    mpri_select_forget();
     null_stdin();
 }
 
