@@ -17,6 +17,8 @@
 #include "wait/waiter.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
@@ -60,6 +62,59 @@ int mpr_open(void)
         err = -ENOTRECOVERABLE;
     }
     pthread_mutex_unlock(&opening);
+    return err;
+}
+
+static long number(char **at)
+{
+    return strtol(*at, at, 10);
+}
+
+/* What exec.c wrote: maps the arena and takes the slot. */
+static int adopt(char *at)
+{
+    int fd = (int)number(&at), parent, err;
+    uint32_t slot = (uint32_t)number(&at);
+    uint32_t generation = (uint32_t)number(&at);
+
+    parent = (int)number(&at);
+    if (fd < 3 || slot >= MPRI_SLOTS)
+        return -EPROTO;
+    err = mpri_segment_adopt(fd);
+    if (err < 0)
+        return err;
+    mpri_fd_keep_on_exec(fd, false);
+    for (int i = 0; i < MPRI_BELLS; i++) {
+        mpri_bell_fd[i] = (int)number(&at);
+        mpri_fd_keep_on_exec(mpri_bell_fd[i], false);
+    }
+    if (slot >= mpri_roster_end() ||
+        mpri_load_acq(&mpri_slot(slot)->generation) != generation ||
+        mpri_load_acq(&mpri_slot(slot)->state) != MPRI_SLOT_STARTING)
+        return -EPROTO;
+    mpri_child_parent(slot, parent);
+    return mpri_roster_enter(slot);
+}
+
+int mpr_process_adopt(mpr_process *self)
+{
+    const char *text = getenv(MPRI_CHILD_VARIABLE);
+    char copy[MPRI_CHILD_TEXT];
+    mpr_handle h;
+    int err;
+
+    if (!text)
+        return -ENOENT;
+    snprintf(copy, sizeof copy, "%s", text);
+    unsetenv(MPRI_CHILD_VARIABLE);
+    if (mpri_map.base)
+        return -EALREADY;
+    register_kinds();
+    err = adopt(copy);
+    if (err == 0)
+        err = mpri_hold_first(&h);
+    if (err == 0)
+        mpr_process_attach(self, &h);
     return err;
 }
 

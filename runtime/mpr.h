@@ -244,7 +244,7 @@ MPR_API int mpr_watch(const mpr_handle *h);
  * A process of the family, seen by its creator, by itself, or by anyone it was
  * sent to. Only the creator can join it. */
 
-enum { MPR_PROCESS_NAME = 40, MPR_IN_CHILD = 1 };
+enum { MPR_PROCESS_NAME = 40, MPR_PROCESS_FDS = 64, MPR_IN_CHILD = 1 };
 
 typedef struct mpr_process {
     mpr_handle h;
@@ -257,7 +257,27 @@ typedef struct mpr_process {
 struct mpr_process_options {
     const char *name; /* cut to MPR_PROCESS_NAME - 1 bytes */
     int daemon;       /* ends (SIGKILL) when the thread that forks it does */
+    /* mpr_process_exec only: */
+    const char *const *argv; /* argv[0] is the program's path */
+    const int *fds;          /* descriptors it keeps */
+    unsigned fd_count;       /* at most MPR_PROCESS_FDS */
 };
+
+/* Makes the object of a process that is not there yet, so that it can be given
+ * what to do; then either exec it, or discard it. */
+MPR_API int mpr_process_prepare(mpr_process *p,
+                                const struct mpr_process_options *options);
+MPR_API void mpr_process_discard(mpr_process *p);
+
+/* Starts a prepared process as a program of its own, which calls
+ * mpr_process_adopt. It inherits nothing but standard output and error and
+ * the given descriptors. -errno: why it could not be run; prepared still. */
+MPR_API int mpr_process_exec(mpr_process *p,
+                             const struct mpr_process_options *options);
+
+/* In a program that was started so: makes it the member that its creator
+ * prepared, before anything else of mpr. -ENOENT: it was not. */
+MPR_API int mpr_process_adopt(mpr_process *self);
 
 /* Forks: 0 in the parent; MPR_IN_CHILD in the child, which has default signal
  * dispositions, an empty mask, /dev/null as standard input, holds of its own
@@ -305,6 +325,9 @@ MPR_API void mpr_process_close(mpr_process *p);
 /* The process that made this one, as a member; pid 0 in the first. */
 MPR_API int mpr_parent_pid(void);
 MPR_API int mpr_parent_alive(void);
+
+/* Waits for the parent's end: 0, -ETIMEDOUT, -EINTR. */
+MPR_API int mpr_parent_join(int64_t deadline_ns);
 
 #ifdef __cplusplus
 }

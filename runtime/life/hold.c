@@ -158,6 +158,38 @@ int mpri_hold_inherit(uint32_t child)
     return 0;
 }
 
+int mpri_hold_give(uint32_t slot, const mpr_handle *h)
+{
+    struct mpri_slot *to = mpri_slot(slot);
+    uint64_t off = mpri_off(h->block);
+
+    mpri_guard_lock();
+    if (to->hold_end == 0) {
+        mpri_count_up(off);
+        mpri_tx_set(&to->hold[0], off);
+        mpri_tx_set(&to->hold_end, 1);
+        mpri_tx_set(&to->held, 1);
+        mpri_tx_commit();
+    }
+    mpri_guard_unlock();
+    MPRI_TESTPOINT("hold.given");
+    return 0;
+}
+
+int mpri_hold_first(mpr_handle *h)
+{
+    uint64_t off = mpri_hold_off(mpri_slot(mpri_self.slot)->hold[0]);
+
+    if (off == 0)
+        return -ENOENT;
+    *h = (mpr_handle){
+        .block = mpri_at(off),
+        .hold = 0,
+        .kind = mpri_block_kind(mpri_at(off)),
+    };
+    return 0;
+}
+
 void mpri_hold_free_table(struct mpri_slot *slot)
 {
     for (unsigned k = chunks(slot); --k > 0;) {

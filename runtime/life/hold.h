@@ -49,6 +49,11 @@ void mpri_hold_clear(struct mpri_slot *slot, uint32_t entry);
  * -ENOMEM: some may have been given; ending the slot drops them. */
 int mpri_hold_inherit(uint32_t child);
 
+/* Gives a STARTING slot a hold on the handle's block, as its first entry; and
+ * opens it there, in the process of that slot. -ENOENT: there is none. */
+int mpri_hold_give(uint32_t slot, const mpr_handle *h);
+int mpri_hold_first(mpr_handle *h);
+
 /* Frees the table's own memory (locked; every entry is free). */
 void mpri_hold_free_table(struct mpri_slot *slot);
 

@@ -97,6 +97,20 @@ int mpri_wipe_page(void **page);
  * parent still is the given one (else -ESRCH). */
 int mpri_end_with_parent(pid_t parent, int signo);
 
+/* ---- new programs ---------------------------------------------------------*/
+
+/* Runs a program in a new process: default signal dispositions, an empty
+ * mask, /dev/null as standard input, descriptors 1, 2 and the kept ones, no
+ * others. with_parent: SIGKILL when the calling thread ends. Returns its pid,
+ * or why it could not be run. The caller's memory is not copied: costs the
+ * same from a process of any size. */
+int mpri_exec(const char *const *argv, char *const *env, const int *keep,
+              int keep_count, bool with_parent);
+
+/* The same two steps for a child that goes on in this program. */
+void mpri_child_signals(void);
+void mpri_child_stdin(void);
+
 /* ---- descriptors ---------------------------------------------------------*/
 
 /* A counter that poll sees as readable once it was added to. */

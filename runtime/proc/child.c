@@ -1,5 +1,6 @@
 /* The child's side: its first and last steps. */
 
+#include "base/deadline.h"
 #include "base/testpoint.h"
 #include "ipc/select.h"
 #include "life/reap.h"
@@ -8,9 +9,11 @@
 #include "peer/roster.h"
 #include "proc/process.h"
 
-#include <fcntl.h>
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CANNOT_START = 255 };
@@ -20,42 +23,28 @@ static struct {
     pid_t pid;
 } parent = {.slot = MPRI_NO_SLOT};
 
-static void default_signals(void)
+void mpri_child_parent(uint32_t slot, int pid)
 {
-    sigset_t none;
+    const struct mpri_slot *s = mpri_slot(slot);
 
-    for (int signo = 1; signo < 32; signo++)
-        if (signo != SIGKILL && signo != SIGSTOP)
-            signal(signo, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static void null_stdin(void)
-{
-    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    if (fd > 0) {
-        dup2(fd, 0);
-        close(fd);
-    }
+    parent.slot = mpri_load_rlx(&s->creator);
+    parent.generation = mpri_load_rlx(&s->creator_generation);
+    parent.pid = pid;
 }
 
 void mpri_child_begin(uint32_t slot, int daemon, uint32_t parent_pid)
 {
     MPRI_TESTPOINT("child.forked");
-    parent.slot = mpri_self.slot;
-    parent.generation = mpri_self.generation;
-    parent.pid = (pid_t)parent_pid;
+    mpri_child_parent(slot, (int)parent_pid);
     if (daemon && mpri_end_with_parent((pid_t)parent_pid, SIGKILL) < 0)
         _exit(CANNOT_START);
-    default_signals();
+    mpri_child_signals();
     if (mpri_roster_enter(slot) < 0)
         _exit(CANNOT_START);
     MPRI_TESTPOINT("child.entered");
     mpri_process_forget_all();
     mpri_select_forget();
-    null_stdin();
+    mpri_child_stdin();
 }
 
 int mpr_parent_pid(void)
@@ -70,6 +59,32 @@ int mpr_parent_alive(void)
     if (mpri_load_acq(&mpri_slot(parent.slot)->generation) != parent.generation)
         return 0;
     return mpri_peer_alive(parent.slot);
+}
+
+int mpr_parent_join(int64_t deadline_ns)
+{
+    int fd = mpr_parent_alive() ? mpri_pidfd_open(parent.pid) : -1;
+    int r = 0;
+
+    /* The number was the parent's when it was opened, if it lives now. */
+    while (mpr_parent_alive()) {
+        int64_t now = mpri_now_ns();
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        struct timespec t = {0};
+
+        if (now >= deadline_ns) {
+            r = -ETIMEDOUT;
+            break;
+        }
+        t.tv_nsec = (long)(mpri_earlier(deadline_ns - now, 50 * MPRI_MS));
+        if (ppoll(&p, fd >= 0, &t, NULL) < 0 && errno == EINTR) {
+            r = -EINTR;
+            break;
+        }
+    }
+    if (fd >= 0)
+        close(fd);
+    return r;
 }
 
 void mpr_process_exit(struct mpr_process *self, int code)

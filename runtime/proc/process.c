@@ -67,8 +67,16 @@ static void destroy(struct mpri_block *b)
 
 static void abandon(struct mpri_block *b, uint32_t slot)
 {
-    mpri_ring_abandon(&((struct mpri_process *)(void *)((char *)b + 64))->ring,
-                      slot);
+    struct mpri_process *d = (struct mpri_process *)(void *)((char *)b + 64);
+    struct mpr_message m = {0};
+
+    mpri_ring_abandon(&d->ring, slot);
+    /* It died before it took what it was given: nobody else will, and those
+     * who wait for its end of a pipe must not wait for the message. */
+    if (slot == d->slot && !mpri_load_acq(&d->begun))
+        while (mpri_ring_get(&d->ring, &m, UINT64_MAX, 0) == 0)
+            ;
+    mpr_message_free(&m);
 }
 
 void mpri_process_register(void)
@@ -83,7 +91,8 @@ void mpri_process_register(void)
 }
 
 /* The object and the roster slot of a process that is not there yet. */
-static int make(struct mpr_process *p, const struct mpr_process_options *o)
+int mpr_process_prepare(struct mpr_process *p,
+                        const struct mpr_process_options *o)
 {
     struct mpri_process *d;
     uint32_t slot;
@@ -114,7 +123,7 @@ static int make(struct mpr_process *p, const struct mpr_process_options *o)
     return 0;
 }
 
-static void unmake(struct mpr_process *p)
+void mpr_process_discard(struct mpr_process *p)
 {
     const struct mpri_process *d = mpri_process_data(&p->h);
 
@@ -123,36 +132,10 @@ static void unmake(struct mpr_process *p)
     mpri_drop(&p->h);
 }
 
-int mpr_process_fork(struct mpr_process *p,
-                     const struct mpr_process_options *options)
+void mpri_process_started(struct mpr_process *p, int pid)
 {
-    struct mpri_process *d;
-    uint32_t parent = (uint32_t)getpid();
-    pid_t pid;
-    int err = make(p, options);
+    struct mpri_process *d = mpri_process_data(&p->h);
 
-    if (err < 0)
-        return err;
-    d = mpri_process_data(&p->h);
-    err = mpri_hold_inherit(d->slot);
-    if (err < 0) {
-        unmake(p);
-        return err;
-    }
-    MPRI_TESTPOINT("process.inherited");
-    fflush(NULL); /* or the child would write it again */
-    pid = fork();
-    if (pid < 0) {
-        err = -errno;
-        unmake(p);
-        return err;
-    }
-    if (pid == 0) {
-        mpri_child_begin(d->slot, d->daemon != 0, parent);
-        mpri_store_rlx(&d->pid, (uint32_t)getpid());
-        p->pidfd = -1;
-        return MPR_IN_CHILD;
-    }
     mpri_store_rlx(&d->pid, (uint32_t)pid);
     mpri_store_rlx(&mpri_slot(d->slot)->pid, (uint32_t)pid);
     MPRI_TESTPOINT("process.forked");
@@ -160,6 +143,40 @@ int mpr_process_fork(struct mpr_process *p,
     p->pid = pid;
     p->mine = 1;
     link_child(p);
+}
+
+int mpr_process_fork(struct mpr_process *p,
+                     const struct mpr_process_options *options)
+{
+    struct mpri_process *d;
+    uint32_t parent = (uint32_t)getpid();
+    pid_t pid;
+    int err = mpr_process_prepare(p, options);
+
+    if (err < 0)
+        return err;
+    d = mpri_process_data(&p->h);
+    err = mpri_hold_inherit(d->slot);
+    if (err < 0) {
+        mpr_process_discard(p);
+        return err;
+    }
+    MPRI_TESTPOINT("process.inherited");
+    fflush(NULL); /* or the child would write it again */
+    pid = fork();
+    if (pid < 0) {
+        err = -errno;
+        mpr_process_discard(p);
+        return err;
+    }
+    if (pid == 0) {
+        mpri_child_begin(d->slot, d->daemon != 0, parent);
+        mpri_store_rlx(&d->pid, (uint32_t)getpid());
+        mpri_store_rel(&d->begun, 1);
+        p->pidfd = -1;
+        return MPR_IN_CHILD;
+    }
+    mpri_process_started(p, pid);
     return 0;
 }
 
@@ -323,7 +340,12 @@ int mpr_process_give(struct mpr_process *p, const struct mpr_parcel *parcel)
 
 int mpr_process_take(struct mpr_process *p, struct mpr_message *m)
 {
-    return mpri_ring_get(&mpri_process_data(&p->h)->ring, m, UINT64_MAX, 0);
+    struct mpri_process *d = mpri_process_data(&p->h);
+    int r = mpri_ring_get(&d->ring, m, UINT64_MAX, 0);
+
+    if (r == 0 && d->slot == mpri_self.slot)
+        mpri_store_rel(&d->begun, 1);
+    return r;
 }
 
 void mpr_process_close(struct mpr_process *p)

@@ -31,8 +31,9 @@ struct mpri_process {
     uint32_t daemon;
     uint32_t method;
     uint32_t creator_pid;
-    uint32_t unused0;
-    mpri_a32 pid; /* 0 until forked */
+    mpri_a32 begun; /* 1: the process has what it was given, or needs
+                          * nothing; what is in the ring comes from it */
+    mpri_a32 pid;   /* 0 until forked */
     mpri_a32 status;
     char name[MPR_PROCESS_NAME];
     struct mpri_ring ring;
@@ -46,6 +47,16 @@ static inline struct mpri_process *mpri_process_data(const mpr_handle *h)
 {
     return (struct mpri_process *)(void *)((char *)h->block + 64);
 }
+
+/* What a process that begins in a program of its own is told by. */
+#define MPRI_CHILD_VARIABLE "MP_CHILD"
+enum { MPRI_CHILD_TEXT = 256 };
+
+/* The process is there: its pid is known. For its creator. */
+void mpri_process_started(mpr_process *p, int pid);
+
+/* Who made the process in the slot. For the process itself. */
+void mpri_child_parent(uint32_t slot, int pid);
 
 /* Processes of this process's making whose pidfd is open; for child.c. */
 void mpri_process_forget_all(void);

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -198,15 +199,101 @@ static void each_point(void)
     }
 }
 
-int main(void)
+/* A program of its own has the arena, the given descriptors, and no others. */
+static int program(mpr_process *self)
+{
+    struct mpr_message m = {0};
+    struct mpr_parcel back = {.bytes = "done", .size = 4};
+    mpr_conn c;
+    int fds = 0;
+
+    for (int fd = 3; fd < 1000; fd++)
+        fds += fcntl(fd, F_GETFD) >= 0;
+    assert(mpr_process_take(self, &m) == 0 && m.ref_count == 1);
+    mpr_conn_attach(&c, &m.refs[0]);
+    assert(send_text(&c, "from a program of its own") == 0);
+    assert(mpr_process_give(self, &back) == 0);
+    mpr_message_free(&m);
+    /* The arena, the bells, the one that was given. */
+    mpr_process_exit(self, fds == 1 + 8 + 1 ? 5 : fds);
+}
+
+static void own_program(const char *path)
+{
+    static const char *argv[] = {NULL, "child", NULL};
+    int pipes[2], pid;
+    struct mpr_process_options o = {.name = "own", .argv = argv};
+    mpr_conn a, b;
+    mpr_process p = {0};
+
+    argv[0] = path;
+    assert(pipe(pipes) == 0);
+    o.fds = &pipes[1];
+    o.fd_count = 1;
+    assert(mpr_pipe(&a, &b, 1) == 0);
+    assert(mpr_process_prepare(&p, &o) == 0);
+    {
+        const mpr_handle *refs[] = {&b.h};
+        struct mpr_parcel out = {.refs = refs, .ref_count = 1};
+        struct mpr_message m = {0};
+
+        assert(mpr_process_give(&p, &out) == 0);
+        mpr_handle_close(&b.h);
+        assert(mpr_process_exec(&p, &o) == 0);
+        expect_text(&a, "from a program of its own");
+        assert(mpr_conn_recv(&a, &m, UINT64_MAX, soon()) == -EPIPE);
+        pid = p.pid;
+        assert(mpr_process_join(&p, soon()) == 0);
+        assert(mpr_process_take(&p, &m) == 0 && m.size == 4);
+        mpr_message_free(&m);
+    }
+    printf("program %d ended\n", pid);
+    join(&p, 5);
+    mpr_handle_close(&a.h);
+    close(pipes[0]);
+    close(pipes[1]);
+
+    /* It ends without a look at what it was given: that is dropped. */
+    p = (mpr_process){0};
+    argv[0] = "/bin/true";
+    assert(mpr_pipe(&a, &b, 1) == 0);
+    assert(mpr_process_prepare(&p, &o) == 0);
+    {
+        const mpr_handle *refs[] = {&b.h};
+        struct mpr_parcel out = {.refs = refs, .ref_count = 1};
+        struct mpr_message m = {0};
+
+        assert(mpr_process_give(&p, &out) == 0);
+        mpr_handle_close(&b.h);
+        assert(mpr_process_exec(&p, &o) == 0);
+        assert(mpr_process_join(&p, soon()) == 0);
+        assert(mpr_conn_recv(&a, &m, UINT64_MAX, soon()) == -EPIPE);
+        mpr_handle_close(&a.h);
+        mpr_process_close(&p);
+    }
+
+    p = (mpr_process){0};
+    argv[0] = "/nowhere/at/all";
+    assert(mpr_process_prepare(&p, &o) == 0);
+    assert(mpr_process_exec(&p, &o) == -ENOENT);
+    mpr_process_discard(&p);
+}
+
+int main(int argc, char **argv)
 {
     struct mpr_stats before, after;
+    mpr_process self;
+
+    (void)argc;
+    if (mpr_process_adopt(&self) == 0)
+        return program(&self);
 
     assert(mpr_stats(&before) == 0);
     echo();
     travelling_end();
     killed();
     each_point();
+    own_program(argv[0]);
     assert(mpr_stats(&after) == 0);
     for (unsigned k = 0; k < MPR_KIND_END; k++)
         if (before.objects[k] != after.objects[k])
