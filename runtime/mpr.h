@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -328,6 +329,287 @@ MPR_API int mpr_parent_alive(void);
 
 /* Waits for the parent's end: 0, -ETIMEDOUT, -EINTR. */
 MPR_API int mpr_parent_join(int64_t deadline_ns);
+
+/* ---- values as bytes -----------------------------------------------------------
+ * Tagged values: what messages are made of. A message is a row of
+ * values; each begins with a tag byte. Whoever has no Lua writes and reads
+ * them with these functions; a Lua state reads the same bytes as its values.
+ *
+ *     struct mpr_writer w = {0};
+ *     err = mpr_write_table(&w, 0, 1);        { size = 12 }
+ *     err = mpr_write_string(&w, "size", 4);
+ *     err = mpr_write_integer(&w, 12);
+ *     …                                       w.bytes up to w.end
+ *     mpr_writer_free(&w);
+ *
+ *     struct mpr_reader r = mpr_reader_of(bytes, size);
+ *     while ((err = mpr_read(&r, &token)) > 0)
+ *         …
+ *
+ * What follows each tag stands in runtime/ipc/wire.c. */
+
+enum mpr_tag {
+    MPR_TAG_SHORT = 0x80, /* + size */
+    MPR_TAG_NAMED = 0xa0, /* + index */
+    MPR_TAG_NIL = 0xe0,
+    MPR_TAG_FALSE,
+    MPR_TAG_TRUE,
+    MPR_TAG_NULL,
+    MPR_TAG_INT8,
+    MPR_TAG_INT16,
+    MPR_TAG_INT32,
+    MPR_TAG_INT64,
+    MPR_TAG_NUMBER,
+    MPR_TAG_NAME,
+    MPR_TAG_NAME_FAR,
+    MPR_TAG_RUN,
+    MPR_TAG_STRING,
+    MPR_TAG_STRING_SHARED,
+    MPR_TAG_MAP,
+    MPR_TAG_MAP_SHARED,
+    MPR_TAG_TABLE,
+    MPR_TAG_TABLE_SHARED,
+    MPR_TAG_FUNCTION,
+    MPR_TAG_FUNCTION_SHARED,
+    MPR_TAG_END,
+    MPR_TAG_REF,
+    MPR_TAG_OBJECT,
+    MPR_TAG_GLOBALS,
+    MPR_TAG_BY_NAME,
+    MPR_TAG_CLASS,
+    MPR_TAG_INSTANCE,
+    MPR_TAG_PACKED,
+};
+
+enum {
+    MPR_WIRE_SHORT = 31, /* longest string that its tag gives the size of */
+    MPR_WIRE_NAMES = 64 + 256,
+    MPR_WIRE_PAIRS = 223,    /* most that their byte counts */
+    MPR_WIRE_DEPTH = 100000, /* values within values, at most */
+    MPR_WIRE_DOUBLES = 9,    /* kind of a RUN */
+    MPR_WIRE_COUNT_MAX = 10, /* bytes of a count at most */
+};
+
+/* Little-endian words at any address. */
+
+static inline uint64_t mpr_wire_load(const uint8_t *p, unsigned width)
+{
+    uint64_t v = 0;
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(&v, p, width);
+#else
+    for (unsigned i = 0; i < width; i++)
+        v |= (uint64_t)p[i] << 8 * i;
+#endif
+    return v;
+}
+
+/* The signed integer of 1, 2, 4 or 8 bytes at p. */
+static inline int64_t mpr_wire_integer(const uint8_t *p, unsigned width)
+{
+    uint64_t sign = (uint64_t)1 << (8 * width - 1);
+
+    return (int64_t)((mpr_wire_load(p, width) ^ sign) - sign);
+}
+
+static inline double mpr_wire_number(const uint8_t *p)
+{
+    uint64_t bits = mpr_wire_load(p, 8);
+    double v;
+
+    memcpy(&v, &bits, 8);
+    return v;
+}
+
+static inline void mpr_wire_store(uint8_t *p, uint64_t v, unsigned width)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(p, &v, width);
+#else
+    for (unsigned i = 0; i < width; i++)
+        p[i] = (uint8_t)(v >> 8 * i);
+#endif
+}
+
+/* Writing. */
+
+/* A growing piece of malloc's memory; starts as {0}. bytes..end is written. */
+struct mpr_writer {
+    uint8_t *bytes;
+    uint8_t *end;
+    uint8_t *limit;
+};
+
+/* Makes room for size more bytes: 0, or -ENOMEM (nothing changed). */
+MPR_API int mpr_writer_grow(struct mpr_writer *w, size_t size);
+MPR_API void mpr_writer_free(struct mpr_writer *w);
+
+static inline int mpr_writer_need(struct mpr_writer *w, size_t size)
+{
+    return (size_t)(w->limit - w->end) >= size ? 0 : mpr_writer_grow(w, size);
+}
+
+static inline size_t mpr_writer_size(const struct mpr_writer *w)
+{
+    return (size_t)(w->end - w->bytes);
+}
+
+/* The put functions write at p, where there is room, and return the end. */
+
+static inline uint8_t *mpr_put_count(uint8_t *p, uint64_t n)
+{
+    while (n > 127) {
+        *p++ = (uint8_t)(n | 128);
+        n >>= 7;
+    }
+    *p++ = (uint8_t)n;
+    return p;
+}
+
+/* At most 9 bytes. */
+static inline uint8_t *mpr_put_integer(uint8_t *p, int64_t v)
+{
+    if (v >= 0 && v <= 127) {
+        *p = (uint8_t)v;
+        return p + 1;
+    }
+    if (v == (int8_t)v) {
+        p[0] = MPR_TAG_INT8;
+        p[1] = (uint8_t)v;
+        return p + 2;
+    }
+    if (v == (int16_t)v) {
+        *p = MPR_TAG_INT16;
+        mpr_wire_store(p + 1, (uint64_t)v, 2);
+        return p + 3;
+    }
+    if (v == (int32_t)v) {
+        *p = MPR_TAG_INT32;
+        mpr_wire_store(p + 1, (uint64_t)v, 4);
+        return p + 5;
+    }
+    *p = MPR_TAG_INT64;
+    mpr_wire_store(p + 1, (uint64_t)v, 8);
+    return p + 9;
+}
+
+/* 9 bytes. */
+static inline uint8_t *mpr_put_number(uint8_t *p, double v)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &v, 8);
+    *p = MPR_TAG_NUMBER;
+    mpr_wire_store(p + 1, bits, 8);
+    return p + 9;
+}
+
+/* The write functions put one value, or the head of one: 0, or -ENOMEM. */
+
+MPR_API int mpr_write_tag(struct mpr_writer *w, enum mpr_tag tag);
+MPR_API int mpr_write_boolean(struct mpr_writer *w, int v);
+MPR_API int mpr_write_integer(struct mpr_writer *w, int64_t v);
+MPR_API int mpr_write_number(struct mpr_writer *w, double v);
+MPR_API int mpr_write_string(struct mpr_writer *w, const void *s, size_t size);
+
+/* A table with so many items, which follow, and so many pairs, which follow
+ * the items; more than MPR_WIRE_PAIRS pairs must be followed by END. */
+MPR_API int mpr_write_table(struct mpr_writer *w, uint64_t items,
+                            uint64_t pairs);
+
+/* The next items are these, up to 255 at a time. */
+MPR_API int mpr_write_integers(struct mpr_writer *w, const int64_t *v,
+                               unsigned count);
+MPR_API int mpr_write_numbers(struct mpr_writer *w, const double *v,
+                              unsigned count);
+
+/* The smallest k with pairs <= 2^k, as the byte of pairs has it. */
+static inline uint8_t mpr_wire_pairs(uint64_t pairs)
+{
+    unsigned k = 8;
+
+    if (pairs <= MPR_WIRE_PAIRS)
+        return (uint8_t)pairs;
+    while (k < 31 && pairs > (uint64_t)1 << k)
+        k++;
+    return (uint8_t)(MPR_WIRE_PAIRS + 1 + k);
+}
+
+/* Reading. */
+
+/* Bytes that somebody else wrote: nothing about them is believed. */
+struct mpr_reader {
+    const uint8_t *at;
+    const uint8_t *end;
+    const uint8_t *begin;
+};
+
+static inline struct mpr_reader mpr_reader_of(const void *bytes, size_t size)
+{
+    const uint8_t *begin = (const uint8_t *)bytes;
+    struct mpr_reader r = {begin, begin + size, begin};
+
+    return r;
+}
+
+static inline size_t mpr_reader_left(const struct mpr_reader *r)
+{
+    return (size_t)(r->end - r->at);
+}
+
+/* A count at r->at: 0, or -EBADMSG. */
+static inline int mpr_read_count(struct mpr_reader *r, uint64_t *out)
+{
+    uint64_t v = 0;
+    const uint8_t *p = r->at;
+
+    for (unsigned shift = 0; p < r->end && shift < 64; shift += 7) {
+        uint64_t b = *p++;
+
+        v |= (b & 127) << shift;
+        if (b < 128) {
+            if (shift == 63 && b > 1)
+                return -EBADMSG;
+            r->at = p;
+            *out = v;
+            return 0;
+        }
+    }
+    return -EBADMSG;
+}
+
+/* A value, or its head: what follows it in the bytes is then read as values
+ * of their own. Strings and runs point into the bytes. */
+struct mpr_token {
+    enum mpr_tag tag;     /* MPR_TAG_INT64 for integers and MPR_TAG_STRING for
+                       * strings of every form; MPR_TAG_NAMED for names; MAP,
+                       * TABLE, FUNCTION for their _SHARED twins too */
+    int shared;           /* it was a _SHARED twin */
+    int defines;          /* STRING: it is the next name */
+    int64_t integer;      /* INT64 */
+    double number;        /* NUMBER */
+    const uint8_t *bytes; /* STRING, RUN; FUNCTION with its bytecode */
+    uint64_t count;    /* bytes of STRING, FUNCTION; items of TABLE, RUN; index,
+                     * offset, parts of what has one */
+    uint64_t pairs;    /* MAP, TABLE: how many, or how many about (open) */
+    int open;          /* the pairs go on until END */
+    unsigned kind;     /* RUN: its kind; FUNCTION: 0, 1 or 2 */
+    unsigned upvalues; /* FUNCTION: how many follow, each begun by mpr_read_
+                        * upvalue */
+};
+
+/* The next token: 1, 0 at the end of the bytes, -EBADMSG for what is cut off
+ * or no token. A claimed size is covered by the bytes that are left. */
+MPR_API int mpr_read(struct mpr_reader *r, struct mpr_token *token);
+
+/* What begins an upvalue: 0, 1 (its value follows), or 2 (then *off). */
+MPR_API int mpr_read_upvalue(struct mpr_reader *r, uint64_t *off);
+
+/* Whether what is left to read is a message: whole values, each of the form
+ * above, not nested too deep. 0, -EBADMSG, -ENOMEM; -E2BIG when nested too
+ * deep. Needs 16 bytes of memory a level. Offsets count from r.begin. */
+MPR_API int mpr_wire_check(struct mpr_reader r);
 
 #ifdef __cplusplus
 }
