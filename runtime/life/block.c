@@ -235,13 +235,48 @@ void mpri_drop_entry(uint32_t slot, uint32_t entry)
     finish(slot, entry);
 }
 
+/* Whether an entry of this process other than the given one leads to what. */
+static bool leads_to(uint64_t what, uint32_t entry)
+{
+    struct mpri_slot *s = mpri_slot(mpri_self.slot);
+    bool found = false;
+
+    mpri_guard_lock();
+    for (uint32_t i = 0; !found && i < s->hold_end; i++) {
+        uint64_t word = *mpri_hold_at(s, i);
+        const struct mpri_kind *kind;
+
+        if (i == entry || !mpri_hold_off(word) || word & MPRI_HOLD_RAW)
+            continue;
+        kind = mpri_kind(mpri_block_kind(mpri_at(mpri_hold_off(word))));
+        found = kind->owned && kind->owned(mpri_at(mpri_hold_off(word)),
+                                           mpri_self.slot) == what;
+    }
+    mpri_guard_unlock();
+    return found;
+}
+
+/* What this process owns must be found among its holds after its death. */
+static void give_up(struct mpri_block *b, uint32_t entry)
+{
+    const struct mpri_kind *kind = mpri_kind(mpri_block_kind(b));
+    uint64_t what = kind->owned ? kind->owned(b, mpri_self.slot) : 0;
+
+    if (what && !leads_to(what, entry))
+        kind->abandon(b, mpri_self.slot);
+}
+
 void mpri_drop(mpr_handle *h)
 {
-    if (!h->block)
+    struct mpri_block *b = h->block;
+
+    if (!b)
         return;
     h->block = NULL;
-    if (mpri_self_valid())
-        mpri_drop_entry(mpri_self.slot, h->hold);
+    if (!mpri_self_valid())
+        return;
+    give_up(b, h->hold);
+    mpri_drop_entry(mpri_self.slot, h->hold);
 }
 
 void mpri_ref_set(uint64_t *word, const mpr_handle *h)
@@ -345,4 +380,11 @@ int mpr_handle_dup(const mpr_handle *h, mpr_handle *out)
 void mpr_handle_close(mpr_handle *h)
 {
     mpri_drop(h);
+}
+
+const char *mpr_handle_label(const mpr_handle *h)
+{
+    const struct mpri_kind *kind = mpri_kind(h->kind);
+
+    return kind->label ? kind->label(mpri_block_of(h)) : "";
 }

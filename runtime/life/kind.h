@@ -27,6 +27,15 @@ struct mpri_kind {
      * it would not sleep now, and the gate that opens when that changes. */
     int (*ready)(struct mpri_block *block);
     struct mpri_gate *(*gate)(struct mpri_block *block);
+
+    /* The offset of what the process of the slot owns by way of the block (a
+     * lock that it holds: the same offset whichever block leads to it), or 0.
+     * A process that closes its last way to what it owns abandons it first:
+     * so a reaper finds everything a dead process owned among its holds. */
+    uint64_t (*owned)(const struct mpri_block *block, uint32_t slot);
+
+    /* The name its maker gave the object, or "". */
+    const char *(*label)(const struct mpri_block *block);
 };
 
 /* kind: an enum mpr_kind; ops must live as long as the process. */

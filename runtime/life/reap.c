@@ -82,18 +82,10 @@ static void look_over(void)
     uint32_t end = mpri_roster_end();
 
     for (uint32_t i = 0; i < end; i++) {
-        struct mpri_slot *s = mpri_slot(i);
-        uint32_t generation = mpri_load_acq(&s->generation);
-        uint32_t state = mpri_load_acq(&s->state);
+        uint32_t generation;
 
-        if (state == MPRI_SLOT_FREE || i == mpri_self.slot)
-            continue;
-        if (state != MPRI_SLOT_ENDED) {
-            if (mpri_peer_alive(i))
-                continue;
-            mpri_roster_ended(i, generation);
-        }
-        mpri_reap(i, generation);
+        if (mpri_peer_over(i, &generation))
+            mpri_reap(i, generation);
     }
 }
 

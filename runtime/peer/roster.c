@@ -69,6 +69,8 @@ int mpri_roster_take(const char *name, uint32_t *slot)
     mpri_store_rlx(&s->entered, 0);
     mpri_store_rlx(&s->flags, 0);
     mpri_store_rlx(&s->waits_for, 0);
+    /* Odd when a process died while it waited; never goes back. */
+    mpri_store_rlx(&s->wait_number, (mpri_load_rlx(&s->wait_number) | 1) + 1);
     mpri_store_rlx(&s->creator, mpri_self.slot);
     mpri_store_rlx(&s->creator_generation, mpri_self.generation);
     strncpy(s->name, name ? name : "", sizeof s->name - 1);
@@ -92,7 +94,7 @@ static int make_mark(void)
             return err;
         mark = page;
     }
-    *mark = 1;
+    *mark = mpri_self.slot + 1;
     mpri_self.mark = mark;
     return 0;
 }
@@ -182,6 +184,34 @@ bool mpri_peer_alive(uint32_t slot)
     }
     (void)generation;
     return false;
+}
+
+bool mpri_peer_over(uint32_t slot, uint32_t *generation)
+{
+    const struct mpri_slot *s = mpri_slot(slot);
+    uint32_t g, state;
+
+    if (slot == mpri_self.slot || slot >= mpri_roster_end())
+        return false;
+    g = mpri_load_acq(&s->generation);
+    state = mpri_load_acq(&s->state);
+    if (state == MPRI_SLOT_FREE)
+        return false;
+    if (state != MPRI_SLOT_ENDED) {
+        if (mpri_peer_alive(slot))
+            return false;
+        mpri_roster_ended(slot, g);
+    }
+    *generation = g;
+    return true;
+}
+
+bool mpri_peer_still_over(uint32_t slot, uint32_t generation)
+{
+    const struct mpri_slot *s = mpri_slot(slot);
+
+    return mpri_load_acq(&s->generation) == generation &&
+           mpri_load_acq(&s->state) == MPRI_SLOT_ENDED;
 }
 
 void mpri_roster_ended(uint32_t slot, uint32_t generation)

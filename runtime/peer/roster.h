@@ -59,8 +59,8 @@ struct mpri_slot {
 
     /* Line 1. What this process waits for; written by itself without a lock,
      * read by those who look for a cycle of waiters. */
-    mpri_a64 waits_for;   /* offset of the block, 0: none */
-    mpri_a64 wait_number; /* counts up with every wait */
+    mpri_a64 waits_for; /* see sync/deadlock.h */
+    mpri_a64 wait_number;
     mpri_a64 wait_actor;
     uint64_t unused1[5];
 
@@ -81,8 +81,8 @@ struct mpri_self {
     uint32_t slot;
     uint32_t generation;
     pid_t pid;
-    const uint32_t *mark; /* 1, or 0 in a child forked by strangers: the page
-                           * is wiped by the kernel at any fork */
+    const uint32_t *mark; /* slot + 1, or 0 in a child forked by strangers:
+                           * the page is wiped by the kernel at any fork */
 };
 extern struct mpri_self mpri_self;
 
@@ -116,6 +116,17 @@ void mpri_roster_renew(void);
  * free byte is a suspicion only; within one pid namespace pid and birth
  * confirm it. May read /proc: not for hot paths. */
 bool mpri_peer_alive(uint32_t slot);
+
+/* Whether the slot belongs to a process that is over, which is then ENDED;
+ * generation: its own. Not for one's own slot. May read /proc.
+ *
+ * Whoever holds the arena lock and finds the slot still ENDED and of this
+ * generation knows: no other process has the slot now, and a word in a shared
+ * object that names the slot means the dead one. */
+bool mpri_peer_over(uint32_t slot, uint32_t *generation);
+
+/* The second half of that: asked under the arena lock. */
+bool mpri_peer_still_over(uint32_t slot, uint32_t generation);
 
 /* The end of the process in the slot was seen: ENDED, unless it was already
  * or is another generation. */
