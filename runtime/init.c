@@ -14,6 +14,7 @@
 #include "os/os.h"
 #include "peer/roster.h"
 #include "proc/process.h"
+#include "sync/sync.h"
 #include "wait/waiter.h"
 
 #include <pthread.h>
@@ -26,6 +27,7 @@ static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 static void register_kinds(void)
 {
     mpri_waiter_sweep = mpri_sweep;
+    mpri_sync_register();
     mpri_conn_register();
     mpri_process_register();
 }

@@ -150,6 +150,85 @@ MPR_API void mpr_handle_close(mpr_handle *h);
  * every process of the family. */
 MPR_API uint64_t mpr_handle_id(const mpr_handle *h);
 
+/* The name its maker gave the object, or "". */
+MPR_API const char *mpr_handle_label(const mpr_handle *h);
+
+/* ---- locks --------------------------------------------------------------------
+ * Names are for messages; NULL is none, longer ones are cut to 31 bytes. The
+ * owner of a lock is an actor (mpr_actor_new) of a process: who ends or closes
+ * its last handle while it owns a lock has abandoned it, and the next to
+ * acquire it is told.
+ *
+ * Waits return -ETIMEDOUT, or -EINTR: a signal handler ran, or mpr_warning has
+ * something to say; call again with the same deadline. */
+
+/* Who owns something. */
+struct mpr_holder {
+    int pid;
+    int ours; /* this process */
+    uint32_t actor;
+    char name[40]; /* of the process */
+};
+
+typedef struct mpr_lock {
+    mpr_handle h;
+} mpr_lock;
+
+/* -ENOMEM. */
+MPR_API int mpr_lock_create(mpr_lock *l, const char *name);
+
+/* 0, or -EOWNERDEAD: acquired, but the last owner ended without releasing it,
+ * so what it guards may be half-changed. An actor that owns it already waits
+ * for itself. */
+MPR_API int mpr_lock_acquire(mpr_lock *l, uint32_t actor, int64_t deadline_ns);
+
+/* The same by a caller that will release it itself, by mpr_lock_drop: so that
+ * waiters which wait for each other can be told apart from those that somebody
+ * may still help. -EDEADLK: this one can never be acquired (mpr_deadlock). */
+MPR_API int mpr_lock_hold(mpr_lock *l, uint32_t actor, int64_t deadline_ns);
+
+/* Releases it, whoever owns it: actor is who does so. -EPERM: nobody owns it. */
+MPR_API int mpr_lock_release(mpr_lock *l, uint32_t actor);
+
+/* Releases it if actor owns it. -EPERM: it does not. */
+MPR_API int mpr_lock_drop(mpr_lock *l, uint32_t actor);
+
+/* What happens when the actor ends: if it owns the lock it has abandoned it. */
+MPR_API void mpr_lock_abandon(mpr_lock *l, uint32_t actor);
+
+/* Whether a live process owns it. */
+MPR_API int mpr_lock_locked(const mpr_lock *l);
+
+/* 1 and who owns it; 0: nobody. */
+MPR_API int mpr_lock_owner(const mpr_lock *l, struct mpr_holder *out);
+
+/* A lock that its owner may acquire again, and releases as often; nobody else
+ * releases it. */
+typedef struct mpr_rlock {
+    mpr_handle h;
+} mpr_rlock;
+
+MPR_API int mpr_rlock_create(mpr_rlock *l, const char *name);
+
+/* 0, -EOWNERDEAD, -EDEADLK as above; -EOVERFLOW: 2^32 levels. */
+MPR_API int mpr_rlock_acquire(mpr_rlock *l, uint32_t actor,
+                              int64_t deadline_ns);
+
+/* -EPERM: actor does not own it. */
+MPR_API int mpr_rlock_release(mpr_rlock *l, uint32_t actor);
+MPR_API void mpr_rlock_abandon(mpr_rlock *l, uint32_t actor);
+MPR_API int mpr_rlock_locked(const mpr_rlock *l);
+MPR_API int mpr_rlock_owner(const mpr_rlock *l, struct mpr_holder *out);
+MPR_API uint32_t mpr_rlock_depth(const mpr_rlock *l);
+
+/* The cycle of waiters behind this thread's last -EDEADLK: "deadlock: worker-1
+ * holds 'db' and waits for 'log'; …". */
+MPR_API const char *mpr_deadlock(void);
+
+/* Once, when a wait of this thread was interrupted to say it: a cycle of
+ * waiters out of which somebody else may still help. NULL: nothing. */
+MPR_API const char *mpr_warning(void);
+
 /* ---- messages ---------------------------------------------------------------
  * What travels through pipes and queues: bytes, and objects that the message
  * keeps alive until it is got. */
