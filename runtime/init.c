@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/deadline.h"
+#include "data/data.h"
 #include "ipc/conn.h"
 #include "life/block.h"
 #include "life/guard.h"
@@ -29,6 +30,8 @@ static void register_kinds(void)
     mpri_waiter_sweep = mpri_sweep;
     mpri_sync_register();
     mpri_conn_register();
+    mpri_layout_register();
+    mpri_array_register();
     mpri_process_register();
 }
 

@@ -94,6 +94,7 @@ enum mpr_kind {
     MPR_KIND_VALUE,
     MPR_KIND_ARRAY,
     MPR_KIND_STRUCT,
+    MPR_KIND_MEMORY,
     MPR_KIND_FROZEN,
     MPR_KIND_DICT,
     MPR_KIND_LIST,
@@ -319,6 +320,179 @@ MPR_API int mpr_bell_clear(void);
 
 /* Watches an object: 1 when it is ready, 0 when the bell will ring, once. */
 MPR_API int mpr_watch(const mpr_handle *h);
+
+/* ---- cells ---------------------------------------------------------------------
+ * A cell holds one number (or boolean, or byte) of a C type, which a letter
+ * names. Cells are aligned, so one store changes a whole cell and nobody sees
+ * half of it, without any lock. */
+
+/* X(letter, type, family) */
+#define MPR_CODES(X)               \
+    X('b', int8_t, MPR_SIGNED)     \
+    X('B', uint8_t, MPR_UNSIGNED)  \
+    X('h', int16_t, MPR_SIGNED)    \
+    X('H', uint16_t, MPR_UNSIGNED) \
+    X('i', int32_t, MPR_SIGNED)    \
+    X('I', uint32_t, MPR_UNSIGNED) \
+    X('l', int64_t, MPR_SIGNED)    \
+    X('L', uint64_t, MPR_UNSIGNED) \
+    X('q', int64_t, MPR_SIGNED)    \
+    X('Q', uint64_t, MPR_UNSIGNED) \
+    X('f', float, MPR_FLOATING)    \
+    X('d', double, MPR_FLOATING)   \
+    X('?', uint8_t, MPR_BOOLEAN)   \
+    X('c', uint8_t, MPR_CHARACTER)
+
+enum mpr_family {
+    MPR_SIGNED,
+    MPR_UNSIGNED,
+    MPR_FLOATING,
+    MPR_BOOLEAN,
+    MPR_CHARACTER,
+};
+
+/* What a cell holds, by its code's family. */
+union mpr_number {
+    int64_t i;  /* SIGNED */
+    uint64_t u; /* UNSIGNED; BOOLEAN 0 or 1; CHARACTER 0..255 */
+    double d;   /* FLOATING */
+};
+
+struct mpr_code {
+    char letter;
+    uint8_t size; /* in bytes, also the alignment */
+    uint8_t family;
+    int64_t min;  /* of SIGNED */
+    uint64_t max; /* of all but FLOATING */
+};
+
+/* NULL: no such letter. */
+MPR_API const struct mpr_code *mpr_code(int letter);
+
+/* Whether a cell of the code can hold it: 0, or -ERANGE. A float that is too
+ * large for 'f' is out of range; infinities and NaN are not. */
+MPR_API int mpr_code_check(const struct mpr_code *code, union mpr_number n);
+
+/* Each is atomic, and orders: what was written before a store, add,
+ * swap or cas is seen by whoever then reads what that wrote. at is aligned.
+ * -ERANGE: the cell cannot hold it and is unchanged. */
+MPR_API union mpr_number mpr_cell_load(const struct mpr_code *code,
+                                       const void *at);
+MPR_API int mpr_cell_store(const struct mpr_code *code, void *at,
+                           union mpr_number n);
+
+/* Adds n (n.i for UNSIGNED too); *sum is the new value. -EINVAL: BOOLEAN and
+ * CHARACTER. */
+MPR_API int mpr_cell_add(const struct mpr_code *code, void *at,
+                         union mpr_number n, union mpr_number *sum);
+
+/* *old is what was there. */
+MPR_API int mpr_cell_swap(const struct mpr_code *code, void *at,
+                          union mpr_number n, union mpr_number *old);
+
+/* Stores n if the cell is equal to old: 1, or 0; *found is what was there. */
+MPR_API int mpr_cell_cas(const struct mpr_code *code, void *at,
+                         union mpr_number old, union mpr_number n,
+                         union mpr_number *found);
+
+/* ---- structs ---------------------------------------------------------------------
+ * A Struct lays named members out as C does: each at a multiple of its
+ * alignment, the whole a multiple of the largest. */
+
+/* All positions are bytes from the start of the layout. Fixed width: layouts
+ * lie in shared memory. */
+struct mpr_member {
+    uint32_t name; /* position of its name, ended by a zero */
+    uint32_t name_size;
+    uint32_t at;     /* position within the struct */
+    uint32_t count;  /* of cells in a row; 0: one cell, no row */
+    uint32_t layout; /* position of its layout, when it is a Struct; or 0 */
+    uint32_t code;   /* its letter, or 0 */
+};
+struct mpr_layout {
+    uint32_t size; /* of the struct */
+    uint32_t align;
+    uint32_t bytes; /* of the layout itself, with all that belongs to it */
+    uint32_t count; /* of members */
+    struct mpr_member member[];
+};
+
+enum { MPR_STRUCT_MEMBERS = 4096, MPR_STRUCT_SIZE = 1 << 30 };
+
+/* A member to lay out: its code, or 0 and its layout; count as above. */
+struct mpr_part {
+    const char *name;
+    size_t name_size;
+    const struct mpr_layout *layout;
+    uint32_t count;
+    char code;
+};
+
+typedef struct mpr_struct {
+    mpr_handle h;
+    const struct mpr_layout *layout; /* valid while h is open */
+} mpr_struct;
+
+/* -EINVAL: no parts, or an unknown code; -EEXIST: two of one name; -E2BIG;
+ * -ENOMEM. */
+MPR_API int mpr_struct_create(mpr_struct *s, const struct mpr_part *parts,
+                              size_t count);
+MPR_API void mpr_struct_attach(mpr_struct *s, mpr_handle *h);
+
+/* NULL: no such member. */
+MPR_API const struct mpr_member *
+mpr_layout_find(const struct mpr_layout *l, const char *name, size_t name_size);
+MPR_API const char *mpr_member_name(const struct mpr_layout *l,
+                                    const struct mpr_member *m);
+MPR_API const struct mpr_layout *mpr_member_layout(const struct mpr_layout *l,
+                                                   const struct mpr_member *m);
+MPR_API uint32_t mpr_member_size(const struct mpr_layout *l,
+                                 const struct mpr_member *m);
+
+/* ---- values and arrays -------------------------------------------------------------
+ * A row of cells, or of structs, in shared memory; a value is a row of one. The
+ * cells are used in place, by all processes at once: data is a C array. What
+ * must change together is guarded by the lock that belongs to it. */
+
+typedef struct mpr_array {
+    mpr_handle h;
+    void *data; /* an array's is aligned to 64 bytes, a view's to its cells */
+    uint64_t count;
+    uint32_t size;                   /* of a cell */
+    uint32_t raw;                    /* it has no lock */
+    const struct mpr_code *code;     /* NULL: cells are structs */
+    const struct mpr_layout *layout; /* of those; valid while h is open */
+} mpr_array;
+
+/* What to make. */
+struct mpr_cells {
+    char code;                /* or */
+    const mpr_struct *format; /* and code 0 */
+    uint64_t count;           /* 1 for a value */
+    int raw;
+    const mpr_handle *lock; /* the Lock or RLock to use; NULL: one of its own,
+                             * made when it is first asked for */
+    const char *name;       /* of the lock, for messages; or NULL */
+};
+
+/* All cells are 0. -EINVAL: no such code, or count 0; -ENOMEM. */
+MPR_API int mpr_value_create(mpr_array *v, const struct mpr_cells *what);
+MPR_API int mpr_array_create(mpr_array *a, const struct mpr_cells *what);
+
+/* Makes a value or array of a handle that came in a message; takes it. */
+MPR_API void mpr_array_attach(mpr_array *a, mpr_handle *h);
+
+/* An array of its own on a part of the bytes of a, which it keeps alive; it
+ * shares their lock. what: code or format, and count; off: in bytes. -EINVAL:
+ * not within a, or not aligned; -ENOMEM. */
+MPR_API int mpr_array_view(const mpr_array *a, uint64_t off,
+                           const struct mpr_cells *what, mpr_array *view);
+
+/* Opens a handle on its lock. -ENOENT: it has none; -ENOMEM. */
+MPR_API int mpr_array_lock(const mpr_array *a, mpr_handle *lock);
+
+/* As mpr_handle_close. */
+MPR_API void mpr_array_close(mpr_array *a);
 
 /* ---- processes -----------------------------------------------------------------
  * A process of the family, seen by its creator, by itself, or by anyone it was

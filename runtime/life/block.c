@@ -59,11 +59,12 @@ static int create_small(uint64_t size, uint64_t flags, uint64_t *off,
 }
 
 static int create_large(uint64_t size, uint64_t flags, uint64_t *off,
-                        uint32_t *entry)
+                        uint32_t *entry, bool *zero)
 {
     struct mpri_block *b;
     uint64_t page;
-    int err = mpri_run_take((size + MPRI_PAGE - 1) / MPRI_PAGE, &page, entry);
+    int err =
+        mpri_run_take((size + MPRI_PAGE - 1) / MPRI_PAGE, &page, entry, zero);
 
     if (err < 0)
         return err;
@@ -83,6 +84,7 @@ int mpri_block_create(uint64_t size, unsigned flags, mpr_handle *h)
     uint64_t private = flags & MPRI_BLOCK_PRIVATE ? MPRI_HOLD_PRIVATE : 0;
     struct mpri_block *b;
     uint32_t entry;
+    bool zero = false;
     int err;
 
     if (size > mpri_map.size) /* all would wrap, or can never fit */
@@ -90,15 +92,16 @@ int mpri_block_create(uint64_t size, unsigned flags, mpr_handle *h)
     err = mpri_hold_lock(2);
     if (err < 0)
         return err;
-    err = all <= MPRI_SMALL_MAX ? create_small(all, private, &off, &entry)
-                                : create_large(all, private, &off, &entry);
+    err = all <= MPRI_SMALL_MAX
+              ? create_small(all, private, &off, &entry)
+              : create_large(all, private, &off, &entry, &zero);
     mpri_guard_unlock();
     if (err < 0)
         return err;
     b = mpri_at(off);
     b->size = size;
     b->link = 0;
-    if (flags & MPRI_BLOCK_ZERO)
+    if (flags & MPRI_BLOCK_ZERO && !zero)
         memset(mpri_block_data(b), 0, size);
     open_handle(h, off, entry);
     MPRI_TESTPOINT("block.created");

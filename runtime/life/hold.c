@@ -54,11 +54,12 @@ static int add_chunk(struct mpri_slot *slot, unsigned k)
 {
     uint32_t entry;
     uint64_t page;
+    bool zero;
     int err;
 
     if (k >= MPRI_HOLD_CHUNKS)
         return -ENOMEM;
-    err = mpri_run_take(chunk_pages(k), &page, &entry);
+    err = mpri_run_take(chunk_pages(k), &page, &entry, &zero);
     if (err < 0)
         return err;
     if (slot->chunk[k]) { /* another thread was faster */

@@ -65,8 +65,9 @@ int mpri_run_refill(void)
     return err;
 }
 
-int mpri_run_take(uint64_t count, uint64_t *page, uint32_t *entry)
+int mpri_run_take(uint64_t count, uint64_t *page, uint32_t *entry, bool *zero)
 {
+    *zero = false;
     for (;;) {
         int err = mpri_arena_take_warm(count, page);
 
@@ -75,8 +76,10 @@ int mpri_run_take(uint64_t count, uint64_t *page, uint32_t *entry)
             mpri_tx_commit();
             return 0;
         }
-        if (count > MPRI_CHUNK_PAGES)
+        if (count > MPRI_CHUNK_PAGES) {
+            *zero = true; /* backed just now, by the kernel */
             return take_cold(count, page, entry);
+        }
         err = mpri_run_refill();
         if (err < 0)
             return err;

@@ -10,9 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A backed run of count pages, in a RAW entry. The arena lock is held at call
- * and return, and released in between. -ENOMEM (still locked). */
-int mpri_run_take(uint64_t count, uint64_t *page, uint32_t *entry);
+/* A backed run of count pages, in a RAW entry; *zero: it is known to read as
+ * zeros. The arena lock is held at call and return, and released in between.
+ * -ENOMEM (still locked). */
+int mpri_run_take(uint64_t count, uint64_t *page, uint32_t *entry, bool *zero);
 
 /* Frees the run of a RAW entry of this process (locked). */
 void mpri_run_give(uint32_t entry, bool warm);
