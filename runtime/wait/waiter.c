@@ -1,6 +1,7 @@
 #include "wait/waiter.h"
 
 #include "base/deadline.h"
+#include "base/testpoint.h"
 #include "os/os.h"
 #include "peer/roster.h"
 
@@ -47,21 +48,34 @@ int mpri_gate_wait(struct mpri_gate *g, uint32_t ticket, int64_t deadline_ns)
     return 0;
 }
 
+/* Wakes count sleepers. Who lies down relies on the mark and leaves the word as
+ * it is when the mark is there already, so it may go only when nobody sleeps;
+ * who lay down between the look and its going is woken to mark it again. */
+static void wake(struct mpri_gate *g, uint32_t count)
+{
+    uint32_t word = mpri_load_rlx(&g->word);
+
+    if ((uint32_t)mpri_futex_wake(&g->word, count) >= count)
+        return;
+    MPRI_TESTPOINT("gate.emptied");
+    if (word & MPRI_GATE_ASLEEP &&
+        mpri_cas_seq(&g->word, &word,
+                     (word & ~(uint32_t)MPRI_GATE_ASLEEP) + MPRI_GATE_STEP))
+        mpri_futex_wake(&g->word, UINT32_MAX);
+}
+
 void mpri_gate_open_slow(struct mpri_gate *g, uint32_t count)
 {
     uint32_t old = mpri_load_rlx(&g->word);
 
     /* The count moves on, so that a sleeper between its look at the state
-     * and its sleep finds the word changed. */
-    while (!mpri_cas_seq(&g->word, &old, (old & ~(uint32_t)3) + MPRI_GATE_STEP))
+     * and its sleep finds the word changed. The mark of sleepers stays: there
+     * may be more than are woken, and the next to open must know. */
+    while (!mpri_cas_seq(&g->word, &old,
+                         (old & ~(uint32_t)MPRI_GATE_WATCHED) + MPRI_GATE_STEP))
         ;
-    if (old & MPRI_GATE_ASLEEP) {
-        int woke = mpri_futex_wake(&g->word, count);
-
-        /* There may be more asleep than were to be woken. */
-        if (woke > 0 && (uint32_t)woke == count)
-            mpri_or_seq(&g->word, MPRI_GATE_ASLEEP);
-    }
+    if (old & MPRI_GATE_ASLEEP)
+        wake(g, count);
     if (old & MPRI_GATE_WATCHED) {
         uint32_t bells = mpri_swap_seq(&g->bells, 0);
 

@@ -16,8 +16,9 @@
  *     publish();                                  the waker
  *     mpri_gate_open(&g, 1);
  *
- * States:       bit 0: someone may be asleep · bit 1: someone may watch by a
- *               bell (bells says which) · the rest counts openings
+ * States:       bit 0: someone may be asleep; stays until a wake found nobody ·
+ *               bit 1: someone may watch by a bell (bells says which) · the
+ *               rest counts openings
  * Invariant:    whoever sleeps set bit 0 and found "not ready" afterwards;
  *               whoever opens made "ready" first and looks at bit 0 then. Both
  *               are sequentially consistent, so one of the two sees the other
