@@ -529,6 +529,14 @@ MPR_API void mpr_process_discard(mpr_process *p);
 MPR_API int mpr_process_exec(mpr_process *p,
                              const struct mpr_process_options *options);
 
+/* Forks for a process that another member prepared and sent here: what a fork
+ * server does. As mpr_process_fork; the child's parent is that member. */
+MPR_API int mpr_process_serve(mpr_process *p);
+
+/* Waits until a process that was prepared and sent to a fork server has
+ * started: 0, -ETIMEDOUT, -EINTR. */
+MPR_API int mpr_process_await(mpr_process *p, int64_t deadline_ns);
+
 /* In a program that was started so: makes it the member that its creator
  * prepared, before anything else of mpr. -ENOENT: it was not. */
 MPR_API int mpr_process_adopt(mpr_process *self);

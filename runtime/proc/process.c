@@ -23,6 +23,9 @@ _Static_assert((int)MPR_PROCESS_NAME == (int)MPRI_PEER_NAME, "one name");
 /* While it waits for a child a process looks around this often. */
 static const int64_t LOOK = 500 * MPRI_MS;
 
+/* The exit code of a process whose own was lost. */
+enum { LOST = 255 };
+
 /* The process objects of this process that have, or may open, a pidfd. */
 static struct mpr_process *children;
 static pthread_mutex_t children_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -136,47 +139,79 @@ void mpri_process_started(struct mpr_process *p, int pid)
 {
     struct mpri_process *d = mpri_process_data(&p->h);
 
-    mpri_store_rlx(&d->pid, (uint32_t)pid);
     mpri_store_rlx(&mpri_slot(d->slot)->pid, (uint32_t)pid);
+    mpri_store_seq(&d->pid, (uint32_t)pid);
     MPRI_TESTPOINT("process.forked");
     p->pidfd = mpri_pidfd_open(pid);
     p->pid = pid;
     p->mine = 1;
     link_child(p);
+    mpri_gate_open(&d->known, UINT32_MAX);
+}
+
+/* Forks for the slot that p was prepared with. */
+static int fork_prepared(struct mpr_process *p)
+{
+    struct mpri_process *d = mpri_process_data(&p->h);
+    pid_t pid;
+    int err = mpri_hold_inherit(d->slot);
+
+    if (err < 0)
+        return err;
+    MPRI_TESTPOINT("process.inherited");
+    fflush(NULL); /* or the child would write it again */
+    pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0) {
+        mpri_child_begin(d->slot, d->daemon && !d->served, d->creator_pid);
+        mpri_store_rlx(&d->pid, (uint32_t)getpid());
+        p->pidfd = -1;
+        p->pid = (int)getpid();
+        return MPR_IN_CHILD;
+    }
+    mpri_process_started(p, pid);
+    return 0;
 }
 
 int mpr_process_fork(struct mpr_process *p,
                      const struct mpr_process_options *options)
 {
-    struct mpri_process *d;
-    uint32_t parent = (uint32_t)getpid();
-    pid_t pid;
-    int err = mpr_process_prepare(p, options);
+    int r = mpr_process_prepare(p, options);
 
-    if (err < 0)
-        return err;
-    d = mpri_process_data(&p->h);
-    err = mpri_hold_inherit(d->slot);
-    if (err < 0) {
+    if (r < 0)
+        return r;
+    r = fork_prepared(p);
+    if (r < 0)
         mpr_process_discard(p);
-        return err;
+    if (r == MPR_IN_CHILD)
+        mpri_store_rel(&mpri_process_data(&p->h)->begun, 1);
+    return r;
+}
+
+int mpr_process_serve(struct mpr_process *p)
+{
+    mpri_process_data(&p->h)->served = 1;
+    return fork_prepared(p);
+}
+
+int mpr_process_await(struct mpr_process *p, int64_t deadline_ns)
+{
+    struct mpri_process *d = mpri_process_data(&p->h);
+
+    for (;;) {
+        uint32_t ticket = mpri_gate_prepare(&d->known);
+        int r;
+
+        if (mpri_load_seq(&d->pid) || mpri_load_seq(&d->status))
+            break;
+        r = mpri_gate_wait(&d->known, ticket, deadline_ns);
+        if (r < 0)
+            return r;
     }
-    MPRI_TESTPOINT("process.inherited");
-    fflush(NULL); /* or the child would write it again */
-    pid = fork();
-    if (pid < 0) {
-        err = -errno;
-        mpr_process_discard(p);
-        return err;
-    }
-    if (pid == 0) {
-        mpri_child_begin(d->slot, d->daemon != 0, parent);
-        mpri_store_rlx(&d->pid, (uint32_t)getpid());
-        mpri_store_rel(&d->begun, 1);
-        p->pidfd = -1;
-        return MPR_IN_CHILD;
-    }
-    mpri_process_started(p, pid);
+    p->pid = (int)mpri_load_acq(&d->pid);
+    p->pidfd = mpri_pidfd_open(p->pid);
+    link_child(p);
     return 0;
 }
 
@@ -195,8 +230,9 @@ static void ended(struct mpr_process *p, int code)
 {
     struct mpri_process *d = mpri_process_data(&p->h);
 
-    mpri_store_rel(&d->status,
+    mpri_store_seq(&d->status,
                    MPRI_STATUS_ENDED | (uint32_t)(uint16_t)(int16_t)code);
+    mpri_gate_open(&d->known, UINT32_MAX);
     p->mine = 0;
     MPRI_TESTPOINT("process.ended");
     mpri_roster_ended(d->slot, d->generation);
@@ -222,7 +258,7 @@ static int check(struct mpr_process *p)
         ended(p, info.si_code == CLD_EXITED ? info.si_status : -info.si_status);
     } else if (mpri_load_acq(&d->status) == 0) {
         /* The host reaps children itself, and this one said nothing. */
-        ended(p, 255);
+        ended(p, LOST);
     } else {
         ended(p, (int16_t)(mpri_load_acq(&d->status) & 0xffff));
     }
@@ -273,6 +309,24 @@ static int poll_pidfd(const struct mpr_process *p, int64_t until_ns)
     return r < 0 ? -errno : r;
 }
 
+/* It is over; how, its fork server is about to say. If that was killed in
+ * between, nobody ever will. */
+static void settle(struct mpr_process *p)
+{
+    struct mpri_process *d = mpri_process_data(&p->h);
+    int64_t until_ns = mpri_now_ns() + MPRI_SECOND;
+    uint32_t none = 0;
+
+    while (!p->mine && mpri_load_acq(&d->status) == 0) {
+        uint32_t ticket = mpri_gate_prepare(&d->known);
+
+        if (mpri_load_seq(&d->status))
+            break;
+        if (mpri_gate_wait(&d->known, ticket, until_ns) == -ETIMEDOUT)
+            mpri_cas_seq(&d->status, &none, MPRI_STATUS_ENDED | LOST);
+    }
+}
+
 int mpr_process_join(struct mpr_process *p, int64_t deadline_ns)
 {
     /* Without a descriptor (none was left) only asking again helps. */
@@ -282,8 +336,10 @@ int mpr_process_join(struct mpr_process *p, int64_t deadline_ns)
         int64_t now = mpri_now_ns();
         int r;
 
-        if (!mpr_process_alive(p))
+        if (!mpr_process_alive(p)) {
+            settle(p);
             return 0;
+        }
         if (now >= deadline_ns)
             return -ETIMEDOUT;
         r = poll_pidfd(p, mpri_earlier(deadline_ns, now + slice));

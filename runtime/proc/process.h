@@ -29,12 +29,13 @@ struct mpri_process {
     uint32_t slot; /* Fixed after init, all of this line */
     uint32_t generation;
     uint32_t daemon;
-    uint32_t method;
+    uint32_t served; /* forked by the fork server for its creator */
     uint32_t creator_pid;
     mpri_a32 begun; /* 1: the process has what it was given, or needs
                           * nothing; what is in the ring comes from it */
     mpri_a32 pid;   /* 0 until forked */
     mpri_a32 status;
+    struct mpri_gate known; /* opens when pid or status becomes known */
     char name[MPR_PROCESS_NAME];
     struct mpri_ring ring;
     uint8_t bytes[MPRI_PROCESS_RING];
