@@ -1,0 +1,139 @@
+#ifndef MPL_ENCODE_H
+#define MPL_ENCODE_H
+
+/* Inside the encoder: shared by encode.c (plain data), function.c, class.c,
+ * module.c and path.c. */
+
+#include "seen.h"
+#include "state.h"
+
+/* A value whose parts are being encoded; its Lua value lies on the stack. */
+enum mpl_part {
+    MPL_ITEMS,    /* a table's 1..n: at [table] the table */
+    MPL_KEY,      /* its pairs: the last key at [table + 1] */
+    MPL_VALUE,    /* a pair's key is written; its value at [table + 2] */
+    MPL_UPVALUES, /* a function's: at [table] the function */
+    MPL_HOOK,     /* what __mp_pack returned is being encoded */
+};
+
+struct mpl_frame {
+    int table;           /* stack index */
+    enum mpl_part part;  /* what comes next */
+    size_t at;           /* offset of its tag */
+    lua_Unsigned n, i;   /* items or upvalues; done */
+    lua_Unsigned filled; /* items that are not nil */
+    lua_Unsigned again;  /* MPL_AGAIN: entries left */
+    enum { MPL_IN_ORDER, MPL_DISORDER, MPL_AGAIN } order;
+    uint64_t pairs; /* written */
+};
+
+struct mpl_encoder {
+    struct mpr_writer out;
+    struct mpl_seen seen;
+    struct mpl_frame *frames;
+    size_t depth;
+    size_t capacity;
+    const mpr_handle **refs;
+    uint32_t ref_count;
+    uint32_t ref_capacity;
+    struct mpl_names names;
+};
+
+/* One call of the encoder. */
+struct mpl_walk {
+    lua_State *L;
+    struct mpl_state *S;
+    struct mpl_encoder *e;
+    unsigned flags;
+    int checked; /* stack slots are there up to this index */
+    int anchors; /* careful way: stack index of a table that keeps what
+                       * was met alive; else 0 */
+    int classes; /* careful way: stack index of the table of classes */
+    int modules; /* and of the table of loaded things' names */
+    const void *globals;
+    bool renewed;     /* modules was made anew for this message */
+    lua_Integer kept; /* objects in anchors */
+    const char *root;
+    int number; /* of the root */
+};
+
+enum mpl_step {
+    MPL_DONE,    /* the value is written; it is still on the stack */
+    MPL_DESCEND, /* its head is; a frame was pushed for its parts */
+    MPL_CAREFUL, /* begin again, the careful way; nothing was written for it */
+};
+
+/* codec.c: the scratch of an encoder. */
+struct mpl_encoder *mpl_encoder_new(lua_State *L);
+void mpl_encoder_clear(struct mpl_encoder *e);
+void mpl_encoder_free(struct mpl_encoder *e);
+
+/* Pushes a userdata that owns an encoder (or NULL), whose place it returns. */
+struct mpl_encoder **mpl_encoder_box(lua_State *L);
+
+/* Room for so many bytes at w->e->out.end, which is returned; raises. */
+_Noreturn void mpl_no_memory(lua_State *L);
+
+static inline uint8_t *mpl_room(struct mpl_walk *w, size_t size)
+{
+    if (mpr_writer_need(&w->e->out, size) < 0)
+        mpl_no_memory(w->L);
+    return w->e->out.end;
+}
+
+static inline void mpl_put_tag(struct mpl_walk *w, unsigned tag)
+{
+    *mpl_room(w, 1) = (uint8_t)tag;
+    w->e->out.end++;
+}
+
+static inline size_t mpl_offset(const struct mpl_walk *w)
+{
+    return mpr_writer_size(&w->e->out);
+}
+
+/* encode.c: writes the value on the stack's top. */
+enum mpl_step mpl_encode_value(struct mpl_walk *w);
+
+/* Writes a string of the size. */
+void mpl_encode_string(struct mpl_walk *w, const char *s, size_t size);
+
+/* Whether the object was met before: then a REF to it is written. Otherwise
+ * it is met now, with its tag at the present offset. The value on the stack's
+ * top is, or holds, the object. */
+bool mpl_encode_met(struct mpl_walk *w, const void *object);
+
+/* The object, whose tag stands at at, is met now. */
+void mpl_encode_meet(struct mpl_walk *w, const void *object, size_t at);
+
+/* Writes the head of the table on the top and opens a frame for its parts. */
+enum mpl_step mpl_encode_open_table(struct mpl_walk *w);
+
+/* The value on the top cannot be sent: raises, or writes its text. */
+enum mpl_step mpl_encode_unsendable(struct mpl_walk *w, const char *why);
+
+/* Whether there is room for one more frame: memory, stack slots, depth. */
+bool mpl_frame_ready(struct mpl_walk *w);
+
+/* Opens the frame for the value on the stack's top, whose tag stands at at. */
+struct mpl_frame *mpl_frame_push(struct mpl_walk *w, enum mpl_part part,
+                                 size_t at);
+
+/* function.c: the function on the top. Careful way. */
+enum mpl_step mpl_encode_function(struct mpl_walk *w);
+enum mpl_step mpl_encode_upvalues(struct mpl_walk *w, struct mpl_frame *f);
+
+/* class.c: the table or foreign userdata on the top, just met. Careful way. */
+enum mpl_step mpl_encode_instance(struct mpl_walk *w);
+
+/* module.c: whether the value on the top is known by name: then that is
+ * written. Careful way. */
+bool mpl_encode_by_name(struct mpl_walk *w);
+
+/* Pushes the table of names, made anew if package.loaded has changed. */
+void mpl_modules_push(lua_State *L, struct mpl_codec *c);
+
+/* path.c: `cannot send value.x[3] (a thread)`; the value is on the top. */
+_Noreturn void mpl_refuse(struct mpl_walk *w, const char *why);
+
+#endif
