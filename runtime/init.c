@@ -160,6 +160,11 @@ int mpr_cpu_count(int raw)
     return mpri_cpu_count(raw != 0);
 }
 
+int mpr_thread_count(void)
+{
+    return mpri_thread_count();
+}
+
 uint64_t mpr_handle_id(const mpr_handle *h)
 {
     return mpri_off(h->block);

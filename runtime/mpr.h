@@ -77,6 +77,9 @@ MPR_API void mpr_actor_free(uint32_t actor);
 
 MPR_API int mpr_cpu_count(int raw);
 
+/* Threads of this process. */
+MPR_API int mpr_thread_count(void);
+
 enum mpr_kind {
     MPR_KIND_BYTES = 0, /* memory without further meaning */
     MPR_KIND_CODE,
@@ -574,6 +577,7 @@ MPR_API int mpr_process_signal(mpr_process *p, int signo);
 /* A descriptor that is readable for good once it ended; the object's own. */
 MPR_API int mpr_process_sentinel(mpr_process *p);
 
+MPR_API int mpr_process_daemon(const mpr_process *p);
 MPR_API const char *mpr_process_name(const mpr_process *p);
 MPR_API int mpr_process_pid(const mpr_process *p);
 
@@ -587,6 +591,9 @@ MPR_API void mpr_process_close(mpr_process *p);
 /* The process that made this one, as a member; pid 0 in the first. */
 MPR_API int mpr_parent_pid(void);
 MPR_API int mpr_parent_alive(void);
+
+/* A descriptor that is readable once the parent ended; the caller's. */
+MPR_API int mpr_parent_fd(void);
 
 /* Waits for the parent's end: 0, -ETIMEDOUT, -EINTR. */
 MPR_API int mpr_parent_join(int64_t deadline_ns);

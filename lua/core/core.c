@@ -1,13 +1,174 @@
-#include <lauxlib.h>
-#include <lua.h>
+/* mp.core: everything of mp that needs C. Opened by `require "mp.core"`; what
+ * users see is wired together in lua/mp/init.lua. */
+
+#include "arg.h"
+#include "conn.h"
+#include "object.h"
+#include "process.h"
+#include "state.h"
+#include "value.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* -fvisibility=hidden hides Lua's own LUAMOD_API. */
 __attribute__((visibility("default"))) int luaopen_mp_core(lua_State *L);
 
+/*** CPUs that this process may use. cpu_count("hw"): of the machine. */
+static int cpu_count(lua_State *L)
+{
+    static const char *const what[] = {"usable", "hw", NULL};
+    int raw = luaL_checkoption(L, 1, "usable", what);
+    int n = mpr_cpu_count(raw);
+    const char *env = getenv("MP_NUM_WORKERS");
+
+    if (!raw && env) {
+        int most = atoi(env);
+
+        if (most > 0 && most < n)
+            n = most;
+    }
+    lua_pushinteger(L, n);
+    return 1;
+}
+
+/*** Sleeps for so many seconds; a signal handler's hook may raise. */
+static int core_sleep(lua_State *L)
+{
+    lua_Number seconds = luaL_checknumber(L, 1);
+    int64_t deadline;
+
+    luaL_argcheck(L, seconds == seconds, 1, "seconds must not be NaN");
+    deadline = mpr_after(seconds);
+    while (mpr_sleep(deadline) == -EINTR)
+        mpl_interrupted(L, mpl_self(L));
+    return 0;
+}
+
+/*** Seconds of a clock that only goes forward. */
+static int core_time(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)mpr_now() / 1e9);
+    return 1;
+}
+
+static void set_integer(lua_State *L, const char *key, uint64_t value)
+{
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, key);
+}
+
+/*** What the family's memory holds: bytes, objects by kind, processes. */
+static int core_stats(lua_State *L)
+{
+    struct mpr_stats s;
+    int r;
+    uint64_t all = 0;
+
+    mpr_sweep(); /* those that ended unnoticed do not count */
+    r = mpr_stats(&s);
+
+    if (r < 0)
+        return mpl_fail(L, r);
+    lua_createtable(L, 0, 8);
+    set_integer(L, "arena", s.arena_size);
+    set_integer(L, "used", s.used);
+    set_integer(L, "warm", s.warm);
+    set_integer(L, "processes", s.processes);
+    set_integer(L, "holds", s.holds);
+    lua_newtable(L);
+    for (unsigned k = 0; k < MPR_KIND_END; k++) {
+        all += s.bytes[k];
+        if (s.objects[k])
+            set_integer(L, mpr_kind_name(k), s.objects[k]);
+    }
+    lua_setfield(L, -2, "objects");
+    set_integer(L, "bytes", all);
+    return 1;
+}
+
+static int core_type(lua_State *L)
+{
+    const struct mpl_object *o;
+
+    luaL_checkany(L, 1);
+    o = mpl_object_test(L, mpl_self(L), 1);
+    if (o) {
+        lua_pushstring(L, o->class->type);
+        return 1;
+    }
+    /* Objects of the Lua half: "mp.Process" is the __name of a Process. */
+    if (lua_type(L, 1) == LUA_TTABLE &&
+        luaL_getmetafield(L, 1, "__name") == LUA_TSTRING) {
+        const char *name = lua_tostring(L, -1);
+
+        if (strncmp(name, "mp.", 3) == 0 && !strchr(name, ' ')) {
+            lua_pushstring(L, name + 3);
+            return 1;
+        }
+    }
+    luaL_pushfail(L);
+    return 1;
+}
+
+/* The name of a value's type as luaL_typeerror says it. */
+static int type_name(lua_State *L)
+{
+    if (luaL_getmetafield(L, 1, "__name") == LUA_TSTRING)
+        return 1;
+    lua_pushstring(L, luaL_typename(L, 1));
+    return 1;
+}
+
+/* Tests: core.testpoint(name, nth, signo) arms, core.testpoint() disarms. */
+static int testpoint(lua_State *L)
+{
+    int r = mpr_testpoint_arm(luaL_optstring(L, 1, NULL),
+                              (uint32_t)luaL_optinteger(L, 2, 1),
+                              (int)luaL_optinteger(L, 3, SIGKILL));
+
+    luaL_argcheck(L, r == 0, 1, "no such test point can be armed");
+    return 0;
+}
+
+static int check(lua_State *L)
+{
+    lua_pushinteger(L, mpr_check());
+    return 1;
+}
+
+static int sweep(lua_State *L)
+{
+    (void)L;
+    mpr_sweep();
+    return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"cpu_count", cpu_count}, {"sleep", core_sleep},
+    {"time", core_time},      {"stats", core_stats},
+    {"type", core_type},      {"typename", type_name},
+    {"testpoint", testpoint}, {"check", check},
+    {"sweep", sweep},         {NULL, NULL},
+};
+
 int luaopen_mp_core(lua_State *L)
 {
-    lua_createtable(L, 0, 1);
+    struct mpl_state *S;
+
+    luaL_checkversion(L);
+    S = mpl_state_push(L);
+    lua_newtable(L);
+    lua_pushvalue(L, -2);
+    luaL_setfuncs(L, functions, 1);
     lua_pushliteral(L, "mp 0.1");
     lua_setfield(L, -2, "_VERSION");
+    mpl_open_value(L, -2);
+    mpl_open_process(L, S);
+    mpl_open_conn(L, S);
+    mpl_open_wait(L);
     return 1;
 }

@@ -1,3 +1,55 @@
-local core = require "mp.core"
+--- mp: what Python's multiprocessing gives Python, for Lua.
+--
+--     local mp = require "mp"
+--     local p = mp.spawn(function(name) print("hello " .. name) end, "world")
+--     p:join()
+--
+-- This file only wires the parts together.
 
-return { _VERSION = core._VERSION }
+local context = require "mp.context"
+local core = require "mp.core"
+local Error = require "mp.error"
+local process = require "mp.process"
+local start = require "mp.start"
+
+local mp = {
+  _VERSION = core._VERSION,
+
+  Process = process.Process,
+  spawn = process.spawn,
+  current_process = process.current_process,
+  parent_process = process.parent_process,
+  active_children = process.active_children,
+  at_exit = process.at_exit,
+
+  get_start_method = start.get_start_method,
+  set_start_method = start.set_start_method,
+  get_all_start_methods = start.get_all_start_methods,
+  set_executable = start.set_executable,
+  set_forkserver_preload = start.set_forkserver_preload,
+
+  Pipe = core.Pipe,
+  wait = core.wait,
+  getfd = core.getfd,
+
+  dumps = core.dumps,
+  loads = core.loads,
+  class = core.class,
+
+  cpu_count = core.cpu_count,
+  sleep = core.sleep,
+  time = core.time,
+  stats = core.stats,
+}
+
+mp.get_context = context.of(mp)
+
+--- The type of one of mp's objects ("Queue", "Process", …), or nil.
+function mp.type(x)
+  if Error.is(x) then
+    return "Error"
+  end
+  return core.type(x)
+end
+
+return mp

@@ -61,12 +61,23 @@ int mpr_parent_alive(void)
     return mpri_peer_alive(parent.slot);
 }
 
+int mpr_parent_fd(void)
+{
+    int fd = parent.pid > 0 ? mpri_pidfd_open(parent.pid) : -ESRCH;
+
+    /* The number is still the parent's if it lives now. */
+    if (fd >= 0 && !mpr_parent_alive()) {
+        close(fd);
+        return -ESRCH;
+    }
+    return fd;
+}
+
 int mpr_parent_join(int64_t deadline_ns)
 {
-    int fd = mpr_parent_alive() ? mpri_pidfd_open(parent.pid) : -1;
+    int fd = mpr_parent_fd();
     int r = 0;
 
-    /* The number was the parent's when it was opened, if it lives now. */
     while (mpr_parent_alive()) {
         int64_t now = mpri_now_ns();
         struct pollfd p = {.fd = fd, .events = POLLIN};

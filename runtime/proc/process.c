@@ -153,6 +153,7 @@ void mpri_process_started(struct mpr_process *p, int pid)
 static int fork_prepared(struct mpr_process *p)
 {
     struct mpri_process *d = mpri_process_data(&p->h);
+    sigset_t all, before;
     pid_t pid;
     int err = mpri_hold_inherit(d->slot);
 
@@ -160,9 +161,16 @@ static int fork_prepared(struct mpr_process *p)
         return err;
     MPRI_TESTPOINT("process.inherited");
     fflush(NULL); /* or the child would write it again */
+    /* No handler of the parent's runs in the child, which unblocks them when
+     * it has the default ones. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     pid = fork();
+    err = errno;
+    if (pid != 0)
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (pid < 0)
-        return -errno;
+        return -err;
     if (pid == 0) {
         mpri_child_begin(d->slot, d->daemon && !d->served, d->creator_pid);
         mpri_store_rlx(&d->pid, (uint32_t)getpid());
@@ -377,6 +385,11 @@ int mpr_process_sentinel(struct mpr_process *p)
             return p->pidfd;
     }
     return p->pidfd;
+}
+
+int mpr_process_daemon(const struct mpr_process *p)
+{
+    return mpri_process_data(&p->h)->daemon != 0;
 }
 
 const char *mpr_process_name(const struct mpr_process *p)

@@ -1,0 +1,19 @@
+--- What a program that was started for a process does: it takes its order and
+-- never returns.
+
+local core = require "mp.core"
+
+local handle, why = core.adopt()
+if not handle then
+  io.stderr:write("mp: cannot join the family: ", tostring(why), "\n")
+  os.exit(255)
+end
+
+local order = handle:take()
+if order.arg then
+  arg = order.arg -- luacheck: ignore 111
+end
+if order.job.forkserver then
+  require("mp.forkserver").serve(order.job)
+end
+require("mp.process").run_job(handle, order.job)

@@ -1,0 +1,42 @@
+--- Contexts: everything of mp with a start method of its own.
+
+local process = require "mp.process"
+local start = require "mp.start"
+
+local context = {}
+
+--- Makes the function mp.get_context for a table of everything there is.
+function context.of(mp)
+  local contexts = {}
+
+  local function make(method)
+    local ctx = {
+      Process = process.Process:with_start_method(method),
+      get_start_method = function()
+        return method
+      end,
+      set_start_method = function()
+        error("cannot set start method of concrete context", 2)
+      end,
+    }
+    function ctx.get_context(other)
+      return other == nil and ctx or mp.get_context(other)
+    end
+    function ctx.spawn(f, ...)
+      return ctx.Process(f, ...):start()
+    end
+    return setmetatable(ctx, { __index = mp, __name = "mp.Context" })
+  end
+
+  return function(method)
+    if method == nil then
+      start.get_start_method()
+      return mp
+    end
+    start.check(method, 2)
+    contexts[method] = contexts[method] or make(method)
+    return contexts[method]
+  end
+end
+
+return context

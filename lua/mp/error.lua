@@ -1,0 +1,86 @@
+--- Errors that come from other processes: objects that print as the original
+-- message followed by the remote traceback, and say what happened where.
+--
+-- Fields: `value` the original error value · `traceback` · `kind` ("error"
+-- "lost" "timeout" "exit" "cancelled" "memory") · `process`, `pid` · `signal`,
+-- `signo`, `exitcode` · `label`.
+
+local core = require "mp.core"
+
+local Error = { __name = "mp.Error" }
+Error.__index = Error
+
+function Error:__tostring()
+  if self.traceback and self.traceback ~= "" then
+    return self.message .. "\n" .. self.traceback
+  end
+  return self.message
+end
+
+-- `"failed: " .. err` reads as with a string.
+function Error.__concat(a, b)
+  return tostring(a) .. tostring(b)
+end
+
+--- Makes an error object of a table of its fields; `message` is needed.
+function Error.new(fields)
+  return setmetatable(fields, Error)
+end
+
+--- Whether a value is such an object.
+function Error.is(value)
+  return getmetatable(value) == Error
+end
+
+-- tostring of any error value: one whose __tostring fails has a name too.
+local function text(value)
+  local ok, s = pcall(tostring, value)
+  if ok then
+    return s
+  end
+  return ("(error object is a %s value whose __tostring fails)"):format(type(value))
+end
+
+--- A message handler for xpcall: keeps the value and the place it came from.
+-- An error that came from another process keeps its own fields and gains the
+-- stack it passed through here.
+function Error.catch(value)
+  local message = text(value)
+  local here = debug.traceback(nil, 2) or ""
+  if Error.is(value) then
+    local copy = {}
+    for k, v in pairs(value) do
+      copy[k] = v
+    end
+    copy.traceback = (value.traceback or "") .. "\n" .. here
+    return Error.new(copy)
+  end
+  return Error.new { kind = "error", message = message, value = value, traceback = here }
+end
+
+--- The error of a process that ended without saying anything.
+function Error.lost(name, pid, exitcode)
+  if exitcode and exitcode < 0 then
+    local signal = core.signal_name(-exitcode)
+    return Error.new {
+      kind = "lost",
+      message = ("process '%s' (pid %d) was ended by %s"):format(name, pid, signal),
+      process = name,
+      pid = pid,
+      exitcode = exitcode,
+      signo = -exitcode,
+      signal = signal,
+    }
+  end
+  return Error.new {
+    kind = "exit",
+    message = ("process '%s' (pid %d) ended with exit code %d"):format(name, pid, exitcode or 255),
+    process = name,
+    pid = pid,
+    exitcode = exitcode,
+  }
+end
+
+core.class("mp.Error", Error)
+
+return Error

@@ -1,0 +1,93 @@
+--- The fork server: a small process that forks others for its creator, who may
+-- be large or have threads. It ends when its creator does, and takes the
+-- creator's daemons with it.
+
+local core = require "mp.core"
+
+local forkserver = {}
+
+local function load_modules(names)
+  for _, name in ipairs(names) do
+    local ok, err = pcall(require, name)
+    if not ok then
+      return nil, ("module '%s': %s"):format(name, tostring(err))
+    end
+  end
+  io.stdout:flush()
+  return true
+end
+
+-- The child: nothing of the server's stays open.
+local function become(handle, requests, children)
+  requests:close()
+  for _, child in pairs(children) do
+    child:close()
+  end
+  core.default_interrupt()
+  local order = handle:take()
+  if order.arg then
+    arg = order.arg -- luacheck: ignore 111
+  end
+  require("mp.process").run_job(handle, order.job)
+end
+
+local function reap(children)
+  for fd, child in pairs(children) do
+    if not child:alive() then
+      children[fd] = nil
+      child:close()
+    end
+  end
+end
+
+function forkserver.serve(job)
+  local requests = job.forkserver
+  core.ignore_interrupt()
+  requests:send(load_modules(job.preload))
+  local children = {} -- handles by sentinel
+  local parent = core.parent_fd()
+  local asked = true -- somebody can ask
+  while true do
+    local list = { parent }
+    if asked then
+      list[2] = requests
+    end
+    for fd in pairs(children) do
+      list[#list + 1] = fd
+    end
+    core.wait(list)
+    while asked and requests:poll() do
+      local handle = requests:recv(0)
+      if not handle then
+        asked = false
+        break
+      end
+      local child, message = handle:serve()
+      if child == "child" then
+        become(handle, requests, children)
+      elseif not child then
+        io.stderr:write("mp: the fork server cannot fork: ", message, "\n")
+        handle:close()
+      else
+        children[handle:sentinel()] = handle
+      end
+    end
+    reap(children)
+    local _, alive = core.parent()
+    if not alive then
+      for _, child in pairs(children) do
+        if child:daemon() then
+          child:signal(core.SIGKILL)
+        end
+      end
+      core.exit(nil, 0)
+    end
+    -- Its creator is done with it: nobody can ask any more, but the exit codes
+    -- of those who run are still to be told.
+    if not asked and next(children) == nil then
+      core.exit(nil, 0)
+    end
+  end
+end
+
+return forkserver

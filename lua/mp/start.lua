@@ -1,0 +1,190 @@
+--- The three ways to start a process. Each takes what to do and returns the
+-- process's handle; in a forked child it returns the handle and true.
+--
+-- fork        the child goes on with all of the parent's memory
+-- spawn       a program of its own, which is told what to do by a message
+-- forkserver  a fork of a small process that was spawned for that
+
+local core = require "mp.core"
+
+local start = {}
+
+local executable -- what set_executable said
+local preload = {}
+local server -- { handle =, requests = }: the fork server of this process
+
+--- What the child is told instead of inheriting it.
+local function order(job)
+  return {
+    job = job,
+    arg = arg,
+  }
+end
+
+local function program()
+  if executable then
+    return executable
+  end
+  local path = core.executable()
+  if path and path:match "/lua[%d%.]*$" then
+    return path
+  end
+  error("cannot start a program of its own: this is not the Lua interpreter (see mp.set_executable)", 0)
+end
+
+local function command()
+  local code = ("package.path=%q package.cpath=%q require 'mp.child'"):format(
+    package.path,
+    package.cpath
+  )
+  return { program(), "-e", code }
+end
+
+function start.fork(options)
+  return core.fork(options.name, options.daemon)
+end
+
+local function prepare(options, job)
+  local handle, why, errno = core.prepare(options.name, options.daemon)
+  if not handle then
+    return nil, why, errno
+  end
+  local ok, given, message = pcall(handle.give, handle, order(job))
+  if not ok or not given then
+    handle:discard()
+    error(ok and message or given, 0)
+  end
+  return handle
+end
+
+function start.spawn(options, job)
+  local argv = command()
+  local handle, why, errno = prepare(options, job)
+  if not handle then
+    return nil, why, errno
+  end
+  local ok, message, code = handle:exec(argv, options.daemon)
+  if not ok then
+    handle:discard()
+    return nil, message, code
+  end
+  return handle
+end
+
+local function ensure_server()
+  if server and server.pid == core.getpid() and server.handle:alive() then
+    return server
+  end
+  local requests, inner = core.Pipe()
+  local handle = start.spawn({ name = "forkserver", daemon = false }, {
+    forkserver = inner,
+    preload = preload,
+  })
+  inner:close()
+  -- What goes wrong in a module that is to be loaded beforehand is raised here.
+  local ok, why = requests:recv()
+  if ok ~= true then
+    handle:join()
+    error("cannot start the fork server: " .. tostring(why), 0)
+  end
+  server = { handle = handle, requests = requests, pid = core.getpid() }
+  return server
+end
+
+function start.forkserver(options, job)
+  for _ = 1, 3 do
+    local s = ensure_server()
+    local handle, why, errno = prepare(options, job)
+    if not handle then
+      return nil, why, errno
+    end
+    if s.requests:send(handle) then
+      -- The server may be killed with the request in hand.
+      while true do
+        local ok, how = handle:await(0.25)
+        if ok then
+          return handle
+        elseif how ~= "timeout" or not s.handle:alive() then
+          break
+        end
+      end
+    end
+    handle:discard()
+    server = nil
+  end
+  return nil, "the fork server ends again and again"
+end
+
+local METHODS = { fork = true, forkserver = true, spawn = true }
+local default -- fixed by its first use
+
+--- Refuses what is no start method.
+function start.check(method, level)
+  if not METHODS[method] then
+    error(("cannot find context for '%s'"):format(tostring(method)), (level or 1) + 1)
+  end
+  return method
+end
+
+--- The default start method: fork, or forkserver in a process with threads.
+function start.get_start_method(allow_none)
+  if not default and not allow_none then
+    default = core.thread_count() == 1 and "fork" or "forkserver"
+  end
+  return default
+end
+
+function start.set_start_method(method, force)
+  if default and not force then
+    error("context has already been set", 2)
+  end
+  if method ~= nil or not force then
+    start.check(method, 2)
+  end
+  default = method
+end
+
+--- The methods there are, the default one first.
+function start.get_all_start_methods()
+  local first = start.get_start_method(true)
+    or (core.thread_count() == 1 and "fork" or "forkserver")
+  local list = { first }
+  for _, method in ipairs { "fork", "forkserver", "spawn" } do
+    if method ~= first then
+      list[#list + 1] = method
+    end
+  end
+  return list
+end
+
+function start.set_executable(path)
+  if type(path) ~= "string" then
+    error(
+      ("bad argument #1 to 'set_executable' (string expected, got %s)"):format(core.typename(path)),
+      2
+    )
+  end
+  executable = path
+end
+
+function start.set_forkserver_preload(modules)
+  if type(modules) ~= "table" then
+    error("module names must be a list of strings", 2)
+  end
+  for _, name in ipairs(modules) do
+    if type(name) ~= "string" then
+      error("module names must be a list of strings", 2)
+    end
+  end
+  preload = { table.unpack(modules) }
+end
+
+--- Ends the fork server with its family.
+function start.finish()
+  if server and server.pid == core.getpid() then
+    server.requests:close()
+    server = nil
+  end
+end
+
+return start
