@@ -17,6 +17,9 @@ enum { ENTRY = 16 }; /* bytes of page table per page */
 
 static const uint64_t GIB = 1ULL << 30;
 static const uint64_t LEAST = 16ULL << 20;
+/* Offsets have 40 bits: so the chain word of a free piece never looks like the
+ * head of a block in use (life/block.c), and a page number fits 32. */
+static const uint64_t MOST = 1ULL << 40;
 
 struct mpri_map mpri_map = {.fd = -1};
 
@@ -25,24 +28,33 @@ static uint64_t round_up(uint64_t n, uint64_t to)
     return (n + to - 1) / to * to;
 }
 
+/* "512M", "64G"; what is no number, or 0, means the default. */
+static uint64_t read_size(const char *text)
+{
+    char *end;
+    uint64_t size = strtoull(text, &end, 10);
+    unsigned shift = 0;
+
+    if (*end == 'K' || *end == 'k')
+        shift = 10;
+    else if (*end == 'M' || *end == 'm')
+        shift = 20;
+    else if (*end == 'G' || *end == 'g')
+        shift = 30;
+    return size > MOST >> shift ? MOST : size << shift;
+}
+
 static uint64_t wish(uint64_t size)
 {
     const char *env = getenv("MP_ARENA");
     uint64_t limit;
 
-    if (size == 0 && env && *env) {
-        char *end;
-
-        size = strtoull(env, &end, 10);
-        if (*end == 'K' || *end == 'k')
-            size <<= 10;
-        else if (*end == 'M' || *end == 'm')
-            size <<= 20;
-        else if (*end == 'G' || *end == 'g')
-            size <<= 30;
-    }
+    if (size == 0 && env && *env)
+        size = read_size(env);
     if (size == 0)
         size = 64 * GIB;
+    if (size > MOST)
+        size = MOST;
     limit = mpri_limit_map() / 2;
     if (size > limit)
         size = limit;
@@ -57,6 +69,8 @@ int mpri_segment_back_table(uint64_t first, uint64_t count)
     uint64_t from = MPRI_AT_TABLE + first * ENTRY;
     uint64_t to = MPRI_AT_TABLE + (first + count) * ENTRY;
 
+    if (count == 0)
+        return 0;
     from = from / MPRI_PAGE * MPRI_PAGE;
     return mpri_shm_back(mpri_map.fd, from, round_up(to, MPRI_PAGE) - from);
 }
@@ -82,7 +96,7 @@ int mpri_segment_create(uint64_t size)
         close(fd);
     }
     mpri_map = (struct mpri_map){.base = base, .size = size, .fd = fd};
-    err = mpri_shm_back(fd, 0, MPRI_AT_TX + MPRI_PAGE);
+    err = mpri_shm_back(fd, 0, MPRI_AT_TX_END);
     if (err < 0)
         goto close;
     seg = mpri_segment();
