@@ -120,7 +120,7 @@ void mpri_run_trim(void)
 
         if (mpri_hold_lock(1) < 0)
             return;
-        if (!mpri_arena_take_excess(&page)) {
+        if (!mpri_arena_take_excess(false, &page)) {
             mpri_guard_unlock();
             return;
         }

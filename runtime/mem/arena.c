@@ -76,8 +76,8 @@ static bool cache(uint64_t page, uint64_t count)
 
 int mpri_arena_take_warm(uint64_t count, uint64_t *page)
 {
-    if (count > MPRI_CHUNK_PAGES ? !take_cached(count, page)
-                                 : !mpri_buddy_take(count, true, page))
+    if (!(count > MPRI_CHUNK_PAGES && take_cached(count, page)) &&
+        !mpri_buddy_take(count, true, page))
         return -EAGAIN;
     make_run(*page, count);
     return 0;
@@ -102,11 +102,13 @@ int mpri_arena_take_cold(uint64_t count, uint64_t *page)
 
     if (!mpri_buddy_take(count, false, page)) {
         mpri_arena_growth(count, &first, &more);
-        if (more < count)
+        if (more >= count) {
+            mpri_tx_set(&a->frontier, first + more);
+            mpri_buddy_give(first + count, more - count, false);
+            *page = first;
+        } else if (!mpri_buddy_take_stretch(count, page)) {
             return -ENOMEM;
-        mpri_tx_set(&a->frontier, first + more);
-        mpri_buddy_give(first + count, more - count, false);
-        *page = first;
+        }
     }
     make_run(*page, count);
     return 0;
@@ -126,25 +128,25 @@ void mpri_arena_give_run(uint64_t page, bool warm)
 bool mpri_arena_has_excess(void)
 {
     const struct arena *a = arena();
-    uint64_t keep = __atomic_load_n(&a->keep_pages, __ATOMIC_RELAXED);
-
-    return __atomic_load_n(&a->cached_pages, __ATOMIC_RELAXED) > keep ||
-           __atomic_load_n(&a->warm_pages, __ATOMIC_RELAXED) > keep;
+    return __atomic_load_n(&a->cached_pages, __ATOMIC_RELAXED) +
+               __atomic_load_n(&a->warm_pages, __ATOMIC_RELAXED) >
+           __atomic_load_n(&a->keep_pages, __ATOMIC_RELAXED);
 }
 
-bool mpri_arena_take_excess(uint64_t *page)
+bool mpri_arena_take_excess(bool all, uint64_t *page)
 {
     struct arena *a = arena();
     uint64_t count;
 
-    if (a->cached_pages > a->keep_pages) {
+    if (a->cached_pages + a->warm_pages <= (all ? 0 : a->keep_pages))
+        return false;
+    /* From the larger part: so neither big messages nor small pieces drive
+     * the other out. */
+    if (a->cached_pages > a->warm_pages) {
         *page = a->cached[0] - 1;
         count = mpri_arena_run_pages(*page);
         uncache(0);
-    } else if (a->warm_pages > a->keep_pages) {
-        if (!mpri_buddy_take_largest(page, &count))
-            return false;
-    } else {
+    } else if (!mpri_buddy_take_largest(page, &count)) {
         return false;
     }
     make_run(*page, count);
@@ -163,61 +165,4 @@ void mpri_arena_stats(struct mpri_arena_stats *out)
     out->pages_used = a->used_pages;
     out->pages_warm = a->warm_pages + a->cached_pages;
     out->frontier = a->frontier;
-}
-
-int mpri_arena_check(void)
-{
-    const struct arena *a = arena();
-    uint64_t used = 0, warm = 0, cached = 0, listed = 0, heads = 0;
-
-    for (unsigned i = 0; i < MPRI_CACHED_RUNS; i++) {
-        if (!a->cached[i])
-            continue;
-        if (page_state(a->cached[i] - 1) != PAGE_RUN)
-            return 1;
-        cached += mpri_arena_run_pages(a->cached[i] - 1);
-    }
-    for (uint64_t p = 0, size; p < a->frontier; p += size) {
-        switch (page_state(p)) {
-        case PAGE_WARM:
-        case PAGE_COLD:
-            size = 1ULL << page_detail(p);
-            heads++;
-            if (page_state(p) == PAGE_WARM)
-                warm += size;
-            if (p % size != 0)
-                return 2;
-            break;
-        case PAGE_RUN:
-            size = mpri_arena_run_pages(p);
-            used += size;
-            break;
-        case PAGE_SLAB:
-            size = MPRI_SLAB_PAGES;
-            used += size;
-            break;
-        case PAGE_INNER:
-        default:
-            return 3;
-        }
-        if (size == 0 || p + size > a->frontier)
-            return 4;
-    }
-    for (unsigned k = 0; k < 2 * ORDERS; k++) {
-        bool is_warm = k >= ORDERS;
-        unsigned order = k % ORDERS;
-
-        for (uint64_t at = a->free[is_warm][order]; at;
-             at = page_at(at - 1)->link & 0xffffffffU) {
-            if (page_at(at - 1)->info !=
-                page_info(is_warm ? PAGE_WARM : PAGE_COLD, order, 0))
-                return 5;
-            if (++listed > heads)
-                return 6;
-        }
-    }
-    if (listed != heads || warm != a->warm_pages || cached != a->cached_pages ||
-        used != a->used_pages + cached)
-        return 7;
-    return 0;
 }

@@ -24,7 +24,9 @@
  * system call) before it is touched. Freed pages stay warm, because the first
  * touch of a page costs microseconds, up to a bound; beyond it they are
  * unbacked and become cold. Large freed runs are kept whole in a small cache,
- * so that the next message of that size finds warm memory. */
+ * so that the next message of that size finds warm memory. Warm and cold
+ * blocks do not merge: when memory is short the caller makes all of it cold
+ * (life/run.c). */
 
 #include "mem/segment.h"
 
@@ -39,7 +41,7 @@ enum {
 };
 
 struct mpri_arena_stats {
-    uint64_t pages_used; /* in runs and slabs that are handed out */
+    uint64_t pages_used; /* in runs that are handed out, and in slabs */
     uint64_t pages_warm; /* free and backed, cached runs included */
     uint64_t frontier;
 };
@@ -56,8 +58,8 @@ void mpri_arena_give_small(uint64_t off);
 int mpri_arena_take_warm(uint64_t count, uint64_t *page);
 
 /* A run of exactly count pages, perhaps not backed. -ENOMEM: no address space
- * of that size is left. The caller backs the table first when *table_first..
- * table_count pages of it are new (see life/block.c). */
+ * of that size is left. The table of the pages that mpri_arena_growth told
+ * before is backed. */
 int mpri_arena_take_cold(uint64_t count, uint64_t *page);
 
 /* How far the frontier may move if count pages are taken now: the caller
@@ -67,14 +69,14 @@ void mpri_arena_growth(uint64_t count, uint64_t *first, uint64_t *more);
 /* Ends a run. warm: it is backed; then it may be kept as one cached run. */
 void mpri_arena_give_run(uint64_t page, bool warm);
 
-/* A free, backed piece that exceeds the bound of what is kept warm, taken as
- * a run, for the caller to unback and give as cold; false: nothing exceeds. */
-bool mpri_arena_take_excess(uint64_t *page);
+/* A free, backed piece, if what is kept warm exceeds the bound (all: whatever
+ * is warm), taken as a run, for the caller to unback and give as cold. */
+bool mpri_arena_take_excess(bool all, uint64_t *page);
 
 /* A look without the lock: whether mpri_arena_take_excess may find anything. */
 bool mpri_arena_has_excess(void);
 
-/* Sets the bound in bytes (both for small pieces and for cached runs). */
+/* Sets the bound of warm free memory in bytes. */
 void mpri_arena_keep_warm(uint64_t bytes);
 
 /* The size in pages of the run whose head is page, 0 if it is none. */

@@ -109,6 +109,54 @@ bool mpri_buddy_take(uint64_t count, bool warm, uint64_t *page)
     return false;
 }
 
+/* The first free cold blocks side by side, from page on, that hold count pages
+ * together: *end is where the last one ends. */
+static bool find_stretch(uint64_t count, uint64_t *page, uint64_t *end)
+{
+    uint64_t size;
+
+    *page = 0;
+    for (uint64_t p = 0; p < arena()->frontier; p += size) {
+        switch (page_state(p)) {
+        case PAGE_COLD:
+            size = 1ULL << page_detail(p);
+            *end = p + size;
+            if (*end - *page >= count)
+                return true;
+            continue;
+        case PAGE_WARM:
+            size = 1ULL << page_detail(p);
+            break;
+        case PAGE_SLAB:
+            size = MPRI_SLAB_PAGES;
+            break;
+        case PAGE_RUN:
+        case PAGE_INNER:
+        default:
+            size = mpri_arena_run_pages(p);
+            if (size == 0)
+                return false; /* damaged */
+            break;
+        }
+        *page = p + size;
+    }
+    return false;
+}
+
+bool mpri_buddy_take_stretch(uint64_t count, uint64_t *page)
+{
+    uint64_t end, size;
+
+    if (!find_stretch(count, page, &end))
+        return false;
+    for (uint64_t p = *page; p < end; p += size) {
+        size = 1ULL << page_detail(p);
+        take_off(p, page_detail(p), false);
+    }
+    mpri_buddy_give(*page + count, end - *page - count, false);
+    return true;
+}
+
 bool mpri_buddy_take_largest(uint64_t *page, uint64_t *count)
 {
     for (unsigned order = ORDERS; order-- > 0;) {

@@ -30,7 +30,7 @@ struct page {
 /* Guarded by: the arena lock. Lists hold page numbers + 1, 0 ends them. */
 struct arena {
     uint64_t frontier;
-    uint64_t keep_pages; /* the bound of warm free memory, of each kind */
+    uint64_t keep_pages; /* the bound of warm_pages + cached_pages */
     uint64_t used_pages;
     uint64_t warm_pages; /* in warm free blocks */
     uint64_t cached_pages;
@@ -42,9 +42,36 @@ struct arena {
 _Static_assert(sizeof(struct arena) <= MPRI_AT_TX - MPRI_AT_ARENA, "fits");
 _Static_assert(sizeof(struct page) == 16, "see segment.c");
 
+/* A slab is 4 pages cut into blocks of one size; the first block is its own
+ * header.
+ *
+ * Invariant:    a slab stands in its size's partial list iff used < all;
+ *               free blocks are those in its chain and those past fresh. */
+struct slab {
+    uint64_t chain; /* first free block, which holds the next; 0: none */
+    uint64_t used;  /* blocks handed out */
+    uint64_t fresh; /* blocks from here on were never handed out */
+};
+
 static inline struct arena *arena(void)
 {
     return mpri_at(MPRI_AT_ARENA);
+}
+
+static inline struct slab *mpri_slab_at(uint64_t page)
+{
+    return mpri_at(mpri_page_off(page));
+}
+
+static inline uint64_t mpri_slab_size(unsigned class)
+{
+    return 64ULL << class;
+}
+
+/* Blocks of a slab, its header included. */
+static inline uint64_t mpri_slab_blocks(unsigned class)
+{
+    return MPRI_SLAB_PAGES * MPRI_PAGE / mpri_slab_size(class);
 }
 
 static inline struct page *page_at(uint64_t page)
@@ -84,6 +111,11 @@ void mpri_buddy_give(uint64_t first, uint64_t count, bool warm);
 /* Takes a free block that holds count pages (the smallest that fits), gives
  * back what stands over, and leaves the head's info to the caller. */
 bool mpri_buddy_take(uint64_t count, bool warm, uint64_t *page);
+
+/* Takes count cold pages out of several free blocks that stand side by side.
+ * Looks at every piece there is: for when nothing else is left. A stretch is
+ * at most two blocks of each order, or some of them would be merged. */
+bool mpri_buddy_take_stretch(uint64_t count, uint64_t *page);
 
 /* Takes the largest warm block whole; false when there is none. */
 bool mpri_buddy_take_largest(uint64_t *page, uint64_t *count);

@@ -1,41 +1,16 @@
-/* Small pieces: a slab is 4 pages cut into blocks of one size; the first
- * block is the slab's own header.
- *
- * Invariant:    a slab stands in its size's partial list iff used < all;
- *               free blocks are those in its chain and those past fresh. */
+/* Small pieces, from slabs; see mem/pages.h. */
 
 #include "mem/pages.h"
 
 #include <errno.h>
 
-struct slab {
-    uint64_t chain; /* first free block, which holds the next; 0: none */
-    uint64_t used;  /* blocks handed out */
-    uint64_t fresh; /* blocks from here on were never handed out */
-};
-
-static uint64_t size_of(unsigned class)
-{
-    return 64ULL << class;
-}
-
-static uint64_t blocks_of(unsigned class)
-{
-    return MPRI_SLAB_PAGES * MPRI_PAGE / size_of(class);
-}
-
 static unsigned class_of(uint64_t size)
 {
     unsigned class = 0;
 
-    while (size_of(class) < size)
+    while (mpri_slab_size(class) < size)
         class ++;
     return class;
-}
-
-static struct slab *slab_at(uint64_t page)
-{
-    return mpri_at(mpri_page_off(page));
 }
 
 static int make(unsigned class, uint64_t *page)
@@ -44,7 +19,7 @@ static int make(unsigned class, uint64_t *page)
 
     if (!mpri_buddy_take(MPRI_SLAB_PAGES, true, page))
         return -EAGAIN;
-    s = slab_at(*page);
+    s = mpri_slab_at(*page);
     mpri_tx_set(&page_at(*page)->info, page_info(PAGE_SLAB, class, 0));
     mpri_tx_set(&s->chain, 0);
     mpri_tx_set(&s->used, 0);
@@ -68,16 +43,16 @@ int mpri_arena_take_small(uint64_t size, uint64_t *off)
         if (err < 0)
             return err;
     }
-    s = slab_at(page);
+    s = mpri_slab_at(page);
     if (s->chain) {
         *off = s->chain;
         mpri_tx_set(&s->chain, *(uint64_t *)mpri_at(*off));
     } else {
-        *off = mpri_page_off(page) + s->fresh * size_of(class);
+        *off = mpri_page_off(page) + s->fresh * mpri_slab_size(class);
         mpri_tx_set(&s->fresh, s->fresh + 1);
     }
     mpri_tx_set(&s->used, s->used + 1);
-    if (s->used + 1 == blocks_of(class))
+    if (s->used + 1 == mpri_slab_blocks(class))
         mpri_page_list_remove(&arena()->partial[class], page);
     return 0;
 }
@@ -86,8 +61,8 @@ void mpri_arena_give_small(uint64_t off)
 {
     uint64_t page = mpri_page_of(off) & ~(uint64_t)(MPRI_SLAB_PAGES - 1);
     unsigned class = page_detail(page);
-    struct slab *s = slab_at(page);
-    bool was_full = s->used + 1 == blocks_of(class);
+    struct slab *s = mpri_slab_at(page);
+    bool was_full = s->used + 1 == mpri_slab_blocks(class);
 
     mpri_tx_set(mpri_at(off), s->chain);
     mpri_tx_set(&s->chain, off);
@@ -116,7 +91,7 @@ uint64_t mpri_arena_piece_size(uint64_t off)
         return 0;
     slab = page & ~(uint64_t)(MPRI_SLAB_PAGES - 1);
     if (page_state(slab) == PAGE_SLAB) {
-        size = size_of(page_detail(slab));
+        size = mpri_slab_size(page_detail(slab));
         if (off == mpri_page_off(slab) ||
             (off - mpri_page_off(slab)) % size != 0)
             return 0;
