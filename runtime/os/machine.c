@@ -181,10 +181,30 @@ static void left_v1(const char *dir, void *out)
     left_in(dir, "memory.limit_in_bytes", "memory.usage_in_bytes", out);
 }
 
+/* What the machine has left: to take more would wake the OOM killer. */
+static void left_in_all(uint64_t *least)
+{
+    char buf[4096];
+    const char *available, *swap;
+    unsigned long long kib, swap_kib = 0;
+
+    if (!read_text("/proc/meminfo", buf, sizeof buf))
+        return;
+    available = strstr(buf, "MemAvailable:");
+    swap = strstr(buf, "SwapFree:");
+    if (!available || sscanf(available, "MemAvailable: %llu", &kib) != 1)
+        return;
+    if (swap)
+        sscanf(swap, "SwapFree: %llu", &swap_kib);
+    if ((kib + swap_kib) * 1024 < *least)
+        *least = (kib + swap_kib) * 1024;
+}
+
 uint64_t mpri_memory_left(void)
 {
     uint64_t least = UINT64_MAX;
 
+    left_in_all(&least);
     each_cgroup("", "/sys/fs/cgroup", left_v2, &least);
     each_cgroup("memory", "/sys/fs/cgroup/memory", left_v1, &least);
     return least;

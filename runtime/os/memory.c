@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Any size that no page is larger than would do. */
+enum { PAGE = 65536 };
+
 int mpri_shm_create(uint64_t size)
 {
     int fd = memfd_create("mp-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -55,10 +58,23 @@ int mpri_shm_size(int fd, uint64_t *size)
 
 int mpri_shm_back(int fd, uint64_t off, uint64_t size)
 {
-    while (fallocate(fd, 0, (off_t)off, (off_t)size) < 0) {
-        if (errno == EINTR)
-            continue;
-        return errno == ENOSPC ? -ENOMEM : -errno;
+    uint64_t piece = size;
+
+    while (size > 0) {
+        if (piece > size)
+            piece = size;
+        if (fallocate(fd, 0, (off_t)off, (off_t)piece) == 0) {
+            off += piece;
+            size -= piece;
+        } else if (errno == EINTR) {
+            /* The kernel has undone all of it. A program with a timer that
+             * fires every millisecond gets on by smaller pieces. */
+            piece = piece / 2 / PAGE * PAGE;
+            if (piece == 0)
+                piece = PAGE;
+        } else {
+            return errno == ENOSPC ? -ENOMEM : -errno;
+        }
     }
     return 0;
 }

@@ -56,8 +56,8 @@ int mpri_shm_unback(int fd, uint64_t off, uint64_t size);
 uint64_t mpri_limit_map(void);
 uint64_t mpri_limit_file(void);
 
-/* Bytes of memory that the control groups of this process leave
- * (UINT64_MAX: no limit). Reads files: not for hot paths. */
+/* Bytes of memory that the machine and the control groups of this process
+ * leave (UINT64_MAX: no limit). Reads files: not for hot paths. */
 uint64_t mpri_memory_left(void);
 
 /* ---- who lives ------------------------------------------------------------*/
