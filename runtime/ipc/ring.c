@@ -366,7 +366,8 @@ static int take(struct mpri_ring *r, struct frame *f, uint64_t head,
         memcpy(&heavy, refs + f->refs, sizeof heavy);
         mpri_message_use_block(m);
     } else {
-        memcpy(m->buffer, refs + f->refs, f->size);
+        if (f->size) /* else there may be no buffer */
+            memcpy(m->buffer, refs + f->refs, f->size);
         m->bytes = m->buffer;
         m->size = f->size;
     }
