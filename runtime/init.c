@@ -32,6 +32,7 @@ static void register_kinds(void)
     mpri_conn_register();
     mpri_layout_register();
     mpri_array_register();
+    mpri_memory_register();
     mpri_process_register();
 }
 
@@ -50,6 +51,8 @@ static int create_family(void)
         err = mpri_roster_enter(slot);
     if (err < 0)
         mpri_segment_close();
+    else
+        mpri_memory_sweep();
     return err;
 }
 

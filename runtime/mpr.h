@@ -465,6 +465,7 @@ typedef struct mpr_array {
     uint32_t raw;                    /* it has no lock */
     const struct mpr_code *code;     /* NULL: cells are structs */
     const struct mpr_layout *layout; /* of those; valid while h is open */
+    void *mapping;                   /* private: cells in named memory */
 } mpr_array;
 
 /* What to make. */
@@ -482,8 +483,9 @@ struct mpr_cells {
 MPR_API int mpr_value_create(mpr_array *v, const struct mpr_cells *what);
 MPR_API int mpr_array_create(mpr_array *a, const struct mpr_cells *what);
 
-/* Makes a value or array of a handle that came in a message; takes it. */
-MPR_API void mpr_array_attach(mpr_array *a, mpr_handle *h);
+/* Makes a value or array of a handle that came in a message; takes it. Fails
+ * on named memory only (mpr_memory_attach): then it is open, but count is 0. */
+MPR_API int mpr_array_attach(mpr_array *a, mpr_handle *h);
 
 /* An array of its own on a part of the bytes of a, which it keeps alive; it
  * shares their lock. what: code or format, and count; off: in bytes. -EINVAL:
@@ -494,8 +496,54 @@ MPR_API int mpr_array_view(const mpr_array *a, uint64_t off,
 /* Opens a handle on its lock. -ENOENT: it has none; -ENOMEM. */
 MPR_API int mpr_array_lock(const mpr_array *a, mpr_handle *lock);
 
-/* As mpr_handle_close. */
+/* Closes the handle, and what it has mapped. */
 MPR_API void mpr_array_close(mpr_array *a);
+
+/* ---- named memory ----------------------------------------------------------------------
+ * Memory that any program of this user can attach by its name, as it can to
+ * what shm_open or Python's shared_memory made. It lives as long as a process
+ * of some family has it, or, MPR_MEMORY_PERSISTS, until it is unlinked; what
+ * programs without mpr attached meanwhile does not count. What they made is
+ * not ours to remove. When all who had it were killed, the next family to
+ * begin, or to use the name, removes it. */
+
+typedef struct mpr_memory {
+    mpr_handle h;
+    void *data;
+    uint64_t size; /* in bytes; as the system gives it */
+    void *mapping; /* private */
+} mpr_memory;
+
+enum {
+    MPR_MEMORY_NAME = 250,   /* longest name, without a slash */
+    MPR_MEMORY_PERSISTS = 1, /* flags */
+};
+
+/* Zeroed. name NULL: one is chosen. -EEXIST; -EINVAL: no name can be so, or
+ * size 0; -ENAMETOOLONG, -ENOSPC, -EFBIG, -ENOMEM, -ENOENT: there is no
+ * /dev/shm; -EMFILE: 4096 in one family. */
+MPR_API int mpr_memory_create(mpr_memory *m, const char *name, uint64_t size,
+                              unsigned flags);
+
+/* -ENOENT, -EACCES; -EINVAL: it is empty; or as above. */
+MPR_API int mpr_memory_open(mpr_memory *m, const char *name);
+
+/* Makes it of a handle that came in a message; takes it. -ENOENT: its name is
+ * gone; -ENOMEM: then it is open, but has no data. */
+MPR_API int mpr_memory_attach(mpr_memory *m, mpr_handle *h);
+
+MPR_API const char *mpr_memory_name(const mpr_memory *m);
+
+/* Takes the name away; whoever has the memory keeps it. -ENOENT: the name is
+ * gone, or another one's. */
+MPR_API int mpr_memory_unlink(mpr_memory *m);
+
+/* A raw array on a part of it, which it keeps alive: see mpr_array_view. */
+MPR_API int mpr_memory_view(const mpr_memory *m, uint64_t off,
+                            const struct mpr_cells *what, mpr_array *view);
+
+/* Unmaps and closes it; views stay. */
+MPR_API void mpr_memory_close(mpr_memory *m);
 
 /* ---- processes -----------------------------------------------------------------
  * A process of the family, seen by its creator, by itself, or by anyone it was

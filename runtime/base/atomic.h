@@ -33,6 +33,8 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
 #define mpri_add_rlx(p, v) atomic_fetch_add_explicit(p, v, memory_order_relaxed)
 #define mpri_add_rel(p, v) atomic_fetch_add_explicit(p, v, memory_order_release)
 #define mpri_add_seq(p, v) atomic_fetch_add_explicit(p, v, memory_order_seq_cst)
+#define mpri_sub_acqrel(p, v) \
+    atomic_fetch_sub_explicit(p, v, memory_order_acq_rel)
 #define mpri_or_rlx(p, v)  atomic_fetch_or_explicit(p, v, memory_order_relaxed)
 #define mpri_or_seq(p, v)  atomic_fetch_or_explicit(p, v, memory_order_seq_cst)
 #define mpri_and_seq(p, v) atomic_fetch_and_explicit(p, v, memory_order_seq_cst)

@@ -72,20 +72,38 @@ void mpri_array_register(void)
     mpri_kind_register(MPR_KIND_ARRAY, &array);
 }
 
-void mpr_array_attach(mpr_array *a, mpr_handle *h)
+/* Takes h; base: where the data of the root block is, NULL: nowhere. */
+static void open_row(mpr_array *a, mpr_handle *h, char *base,
+                     struct mpri_mapping *mapping)
 {
     const struct cells *c = cells_of(h);
 
     a->h = *h;
     h->block = NULL;
-    a->data = (char *)mpri_block_data(root_of(&a->h)) + c->off;
-    a->count = c->count;
+    a->data = base ? base + c->off : NULL;
+    a->mapping = mapping;
+    a->count = base ? c->count : 0;
     a->raw = c->raw;
     a->code = mpr_code((int)c->code);
     a->layout = NULL;
     if (c->format)
         a->layout = mpri_block_data(mpri_at(c->format));
     a->size = a->layout ? a->layout->size : a->code->size;
+}
+
+int mpr_array_attach(mpr_array *a, mpr_handle *h)
+{
+    struct mpri_block *root = root_of(h);
+    struct mpri_mapping *mapping = NULL;
+    int err;
+
+    if (mpri_block_kind(root) != MPR_KIND_MEMORY) {
+        open_row(a, h, mpri_block_data(root), NULL);
+        return 0;
+    }
+    err = mpri_mapping_open(root, &mapping);
+    open_row(a, h, err < 0 ? NULL : mapping->base, mapping);
+    return err;
 }
 
 static int measure(const struct mpr_cells *what, uint32_t *size,
@@ -185,7 +203,7 @@ static int create_row(unsigned kind, uint64_t off, const struct mpr_cells *what,
         mpri_drop(&h);
         return err;
     }
-    mpr_array_attach(a, &h);
+    open_row(a, &h, mpri_data(&h), NULL);
     return 0;
 }
 
@@ -200,27 +218,44 @@ int mpr_array_create(mpr_array *a, const struct mpr_cells *what)
     return create_row(MPR_KIND_ARRAY, ARRAY_AT, what, a);
 }
 
-int mpr_array_view(const mpr_array *a, uint64_t off,
-                   const struct mpr_cells *what, mpr_array *view)
+int mpri_array_view(const struct mpri_part *part, uint64_t off,
+                    const struct mpr_cells *what, mpr_array *view)
 {
-    const struct cells *c = cells_of(&a->h);
-    mpr_handle h, root = {.block = root_of(&a->h)};
-    uint64_t bytes = a->count * a->size;
+    mpr_handle h, root = {.block = part->root};
     uint32_t size, align;
     int err = measure(what, &size, &align);
 
     if (err < 0)
         return err;
-    if (off > bytes || what->count > (bytes - off) / size ||
-        ((uintptr_t)a->data + off) % align != 0)
+    if (off > part->size || what->count > (part->size - off) / size ||
+        ((uintptr_t)part->base + part->off + off) % align != 0)
         return -EINVAL;
-    err = create(MPR_KIND_ARRAY, what, c->off + off, 0, &h);
+    err = create(MPR_KIND_ARRAY, what, part->off + off, 0, &h);
     if (err < 0)
         return err;
-    cells_of(&h)->raw = c->raw;
+    cells_of(&h)->raw = part->raw;
     mpri_ref_set(&cells_of(&h)->memory, &root);
-    mpr_array_attach(view, &h);
+    if (part->mapping)
+        mpri_mapping_hold(part->mapping);
+    open_row(view, &h, part->base, part->mapping);
     return 0;
+}
+
+int mpr_array_view(const mpr_array *a, uint64_t off,
+                   const struct mpr_cells *what, mpr_array *view)
+{
+    const struct cells *c = cells_of(&a->h);
+
+    return mpri_array_view(
+        &(struct mpri_part){
+            .root = root_of(&a->h),
+            .base = a->data ? (char *)a->data - c->off : NULL,
+            .off = c->off,
+            .size = a->count * a->size,
+            .raw = a->raw,
+            .mapping = a->mapping,
+        },
+        off, what, view);
 }
 
 int mpr_array_lock(const mpr_array *a, mpr_handle *lock)
@@ -240,5 +275,8 @@ int mpr_array_lock(const mpr_array *a, mpr_handle *lock)
 
 void mpr_array_close(mpr_array *a)
 {
+    if (a->mapping)
+        mpri_mapping_drop(a->mapping);
+    a->mapping = NULL;
     mpr_handle_close(&a->h);
 }

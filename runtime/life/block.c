@@ -122,6 +122,11 @@ void mpri_block_become(mpr_handle *h, unsigned kind)
     MPRI_TESTPOINT("block.became");
 }
 
+bool mpri_block_alive(const struct mpri_block *b)
+{
+    return count_of(b) > 0 && b->head >> 40 == ALIVE;
+}
+
 int mpri_block_plausible(uint64_t off)
 {
     const struct mpri_block *b;
@@ -139,6 +144,13 @@ void mpri_count_up(uint64_t off)
     struct mpri_block *b = mpri_at(off);
 
     mpri_tx_set(&b->head, b->head + 1);
+}
+
+void mpri_block_open(uint64_t off, mpr_handle *h)
+{
+    mpri_count_up(off);
+    open_handle(h, off, mpri_hold_put(off));
+    mpri_tx_commit();
 }
 
 /* Blocks whose last hold went while another one is taken apart wait here:
@@ -309,11 +321,8 @@ int mpri_ref_open(const uint64_t *word, mpr_handle *h)
     if (err < 0)
         return err;
     off = *word;
-    if (off) {
-        mpri_count_up(off);
-        open_handle(h, off, mpri_hold_put(off));
-        mpri_tx_commit();
-    }
+    if (off)
+        mpri_block_open(off, h);
     mpri_guard_unlock();
     return off ? 0 : -ENOENT;
 }

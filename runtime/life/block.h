@@ -19,6 +19,7 @@
 #include "life/kind.h"
 #include "mpr.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct mpri_block {
@@ -95,6 +96,11 @@ void mpri_ref_drop(uint64_t *word);
 /* For larger transactions, in which the arena lock is held: one more hold on
  * the block at off, which is known to be held. */
 void mpri_count_up(uint64_t off);
+
+/* For words that name a block without holding it: whether it still lives, and
+ * a handle on one that does. Locked, with a hold reserved; one transaction. */
+bool mpri_block_alive(const struct mpri_block *b);
+void mpri_block_open(uint64_t off, mpr_handle *h);
 
 /* Whether a block can start at off (for offsets that were read from shared
  * memory). */

@@ -25,6 +25,7 @@ struct mpri_guard {
     uint64_t objects[MPRI_KINDS]; /* blocks by kind */
     uint64_t bytes[MPRI_KINDS];   /* their pieces' sizes */
     uint64_t root[MPRI_ROOTS];    /* holds of the family itself, by use */
+    uint64_t names_end;           /* entries of the census in use */
 };
 _Static_assert(sizeof(struct mpri_guard) <= MPRI_AT_ARENA - MPRI_AT_GUARD,
                "fits");

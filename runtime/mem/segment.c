@@ -143,6 +143,26 @@ int mpri_segment_adopt(int fd)
     return 0;
 }
 
+uint64_t mpri_segment_inode(void)
+{
+    uint64_t inode = 0;
+
+    mpri_shm_inode(mpri_map.fd, &inode);
+    return inode;
+}
+
+int mpri_segment_peek(int fd, uint64_t off, void *buf, uint64_t size)
+{
+    struct mpri_segment seg;
+    int err = mpri_shm_read(fd, 0, &seg, sizeof seg);
+
+    if (err < 0)
+        return err;
+    if (seg.magic != MAGIC || seg.build != LAYOUT)
+        return -EPROTO;
+    return mpri_shm_read(fd, off, buf, size);
+}
+
 void mpri_segment_close(void)
 {
     if (!mpri_map.base)

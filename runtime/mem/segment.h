@@ -10,6 +10,7 @@
  *     AT_GUARD     arena lock, kinds, roots  (life/)
  *     AT_ARENA     the allocator's lists     (mem/arena)
  *     AT_TX        the transaction's log     (mem/tx)
+ *     AT_NAMES     named memory in use       (data/census)
  *     AT_ROSTER    a slot per process        (peer/roster)
  *     AT_TABLE     16 bytes per 4 KiB page   (mem/arena)
  *     data_off     the pages
@@ -30,6 +31,8 @@ enum {
     MPRI_AT_ARENA = 0x2000,
     MPRI_AT_TX = 0x4000,
     MPRI_AT_TX_END = 0x8000,
+    MPRI_AT_NAMES = 0x80000,
+    MPRI_NAMES_SIZE = 0x10000,
     MPRI_AT_ROSTER = 0x100000,
     MPRI_AT_TABLE = 0x800000,
     MPRI_SLOTS = 4096,
@@ -65,6 +68,13 @@ extern struct mpri_map mpri_map;
 int mpri_segment_create(uint64_t size);
 int mpri_segment_adopt(int fd);
 void mpri_segment_close(void);
+
+/* Which file the segment is, for others to find it by. */
+uint64_t mpri_segment_inode(void);
+
+/* Reads a part of another family's segment. -EPROTO: it is none of this
+ * build. */
+int mpri_segment_peek(int fd, uint64_t off, void *buf, uint64_t size);
 
 static inline void *mpri_at(uint64_t off)
 {

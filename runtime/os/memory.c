@@ -56,6 +56,32 @@ int mpri_shm_size(int fd, uint64_t *size)
     return 0;
 }
 
+int mpri_shm_inode(int fd, uint64_t *inode)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    *inode = (uint64_t)st.st_ino;
+    return 0;
+}
+
+int mpri_shm_read(int fd, uint64_t off, void *buf, uint64_t size)
+{
+    for (uint64_t done = 0; done < size;) {
+        ssize_t n =
+            pread(fd, (char *)buf + done, size - done, (off_t)(off + done));
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n == 0)
+            return -EIO;
+        if (n > 0)
+            done += (uint64_t)n;
+    }
+    return 0;
+}
+
 int mpri_shm_back(int fd, uint64_t off, uint64_t size)
 {
     uint64_t piece = size;

@@ -42,6 +42,10 @@ int mpri_shm_create(uint64_t size);
 int mpri_shm_map(int fd, uint64_t size, void **base);
 void mpri_shm_unmap(void *base, uint64_t size);
 int mpri_shm_size(int fd, uint64_t *size);
+int mpri_shm_inode(int fd, uint64_t *inode);
+
+/* Copies [off, off+size) of it without mapping it. -EIO: it is shorter. */
+int mpri_shm_read(int fd, uint64_t off, void *buf, uint64_t size);
 
 /* Gives [off, off+size) backing, so that touching it cannot fail later:
  * -ENOMEM when there is not enough. Backed parts stay as they are. */
@@ -60,6 +64,41 @@ uint64_t mpri_limit_file(void);
  * leave (UINT64_MAX: no limit). Reads files: not for hot paths. */
 uint64_t mpri_memory_left(void);
 
+/* ---- shared memory with a name --------------------------------------------*/
+
+/* What any program of this user finds by the name (/dev/shm/name; shm_open,
+ * Python). A temporary one carries a mark, the sticky bit of its mode, for
+ * those who clean up after the killed. */
+struct mpri_named {
+    uint64_t size;
+    uint64_t inode;
+    bool temporary;
+};
+
+enum { MPRI_NAMED_MAX = 250 };
+
+/* -EINVAL: not a name; -ENAMETOOLONG. */
+int mpri_named_check(const char *name);
+
+/* Makes memory that has no name yet, zero, backed, for its user only; returns
+ * its descriptor. -EFBIG, -ENOSPC, -ENOENT: there is no /dev/shm. */
+int mpri_named_make(uint64_t size, bool temporary, struct mpri_named *out);
+
+/* Gives it its name, at once and complete. -EEXIST. */
+int mpri_named_publish(int fd, const char *name);
+
+/* Opens what has the name, and keeps those who remove it waiting until the
+ * descriptor is closed; or keeps those who open it waiting as well (claim).
+ * -ENOENT, -EACCES; -EBUSY: another one keeps us waiting too long. */
+int mpri_named_open(const char *name, struct mpri_named *out);
+int mpri_named_claim(const char *name, struct mpri_named *out);
+void mpri_named_close(int fd);
+
+int mpri_named_unlink(const char *name);
+
+/* Visits the names of all temporary ones of this user. */
+void mpri_named_each(void (*visit)(const char *name));
+
 /* ---- who lives ------------------------------------------------------------*/
 
 /* Takes byte off of the file for this process: 0, or -EAGAIN when another
@@ -71,6 +110,17 @@ int mpri_byte_give(int fd, uint64_t off);
 /* Whether another process has the byte: 1, 0, or -errno. A process always
  * sees its own byte as free. */
 int mpri_byte_taken(int fd, uint64_t off);
+
+/* Visits who has bytes locked from off on, in any file of the kind of fd (a
+ * nameless piece of shared memory, ours or another's): process and inode. 0,
+ * or -errno when the system does not tell. */
+int mpri_bytes_owners(int fd, uint64_t off,
+                      void (*visit)(void *arg, pid_t pid, uint64_t inode),
+                      void *arg);
+
+/* Opens, for reading, the file of that inode which the process pid has open,
+ * of the kind of fd. -ENOENT, -EACCES. */
+int mpri_file_of(pid_t pid, uint64_t inode, int fd);
 
 /* When the process pid started, in nanoseconds of mpri_boot_ns, to about 10
  * ms; 0 when there is no such process or it is a zombie. Reads a file. */

@@ -18,11 +18,9 @@ static mpri_a32 *roster_end(void)
 /* Births are told to a clock tick; numbers are not used again that fast. */
 static const uint64_t BORN_WITHIN = 20000000;
 
-/* A lock byte lies beyond every byte of data, so that nobody who locks parts
- * of a file by habit meets it. */
 static uint64_t byte_of(uint32_t slot)
 {
-    return (1ULL << 62) + slot;
+    return MPRI_LIVENESS + slot;
 }
 
 uint32_t mpri_roster_end(void)

@@ -28,6 +28,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Where the liveness bytes lie in the arena's file: beyond every byte of data,
+ * so that nobody who locks parts of a file by habit meets one. */
+#define MPRI_LIVENESS (1ULL << 62)
+
 enum mpri_slot_state {
     MPRI_SLOT_FREE = 0,
     MPRI_SLOT_STARTING = 1,
