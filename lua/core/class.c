@@ -65,7 +65,7 @@ static enum mpl_step encode_packed(struct mpl_walk *w, int object, int hook)
     }
     lua_replace(L, object + 1);
     lua_settop(L, object + 1);
-    mpl_frame_push(w, MPL_HOOK, at)->table = object;
+    mpl_frame_push(w, MPL_HOOK, at);
     return MPL_DESCEND;
 }
 

@@ -8,7 +8,10 @@
 
 #include <string.h>
 
-enum { SLOTS = 16 }; /* of the stack that one value needs at most */
+enum {
+    SLOTS = 16,  /* of the stack, that one value needs at most; for names */
+    LARGE = 200, /* a message of this size may have names worth a slot */
+};
 
 void mpl_bad_message(struct mpl_decoder *d, const char *what)
 {
@@ -82,11 +85,15 @@ int mpl_memo_get(struct mpl_decoder *d, enum mpl_memo kind, uint64_t off)
     return type;
 }
 
-static void push_name(struct mpl_decoder *d, unsigned index)
+/* The first names lie on the stack, the others in the memo. */
+static inline void push_name(struct mpl_decoder *d, unsigned index)
 {
     if (index >= d->names)
         mpl_bad_message(d, NULL);
-    lua_rawgeti(d->L, d->memo, index + 1);
+    if (index < d->slots)
+        lua_pushvalue(d->L, d->box + 1 + (int)index);
+    else
+        lua_rawgeti(d->L, d->memo, memo_key(MPL_MEMO_NAME, index));
 }
 
 static void define_name(struct mpl_decoder *d)
@@ -96,7 +103,11 @@ static void define_name(struct mpl_decoder *d)
     if (d->names == MPR_WIRE_NAMES)
         mpl_bad_message(d, NULL);
     lua_pushlstring(d->L, (const char *)next_bytes(d, size), size);
-    mpl_memo_set(d, MPL_MEMO_NAME, d->names++);
+    if (d->names < d->slots)
+        lua_copy(d->L, -1, d->box + 1 + (int)d->names);
+    else
+        mpl_memo_set(d, MPL_MEMO_NAME, d->names);
+    d->names++;
 }
 
 void mpl_decode_string(struct mpl_decoder *d)
@@ -283,17 +294,21 @@ static bool is_end(struct mpl_decoder *d)
     return true;
 }
 
-static void check_key(struct mpl_decoder *d)
+/* Reads a key and pushes it; false: its parts are still to come. */
+static inline bool decode_key(struct mpl_decoder *d)
 {
-    lua_Number n;
+    bool done;
 
-    if (lua_isnil(d->L, -1))
-        mpl_bad_message(d, NULL);
-    if (lua_type(d->L, -1) == LUA_TNUMBER) {
-        n = lua_tonumber(d->L, -1);
-        if (n != n)
-            mpl_bad_message(d, NULL);
+    if (d->r.at < d->r.end && *d->r.at >= MPR_TAG_NAMED &&
+        *d->r.at < MPR_TAG_NIL) {
+        push_name(d, *d->r.at++ - MPR_TAG_NAMED);
+        return true;
     }
+    done = mpl_decode_value(d);
+    if (done && lua_type(d->L, -1) != LUA_TSTRING &&
+        (lua_isnil(d->L, -1) || !lua_rawequal(d->L, -1, -1)))
+        mpl_bad_message(d, NULL); /* nil or NaN */
+    return done;
 }
 
 static bool decode_pairs(struct mpl_decoder *d, struct mpl_made *m,
@@ -304,23 +319,13 @@ static bool decode_pairs(struct mpl_decoder *d, struct mpl_made *m,
 
     for (;;) {
         if (m->due == MPL_DUE_KEY) {
-            unsigned tag;
-
             if (arrived)
                 lua_rawset(L, table);
             if (m->left == UINT64_MAX ? is_end(d) : m->left-- == 0)
                 return true;
             m->due = MPL_DUE_VALUE;
-            tag = d->r.at < d->r.end ? *d->r.at : MPR_TAG_NIL;
-            if (tag >= MPR_TAG_SHORT && tag < MPR_TAG_NAMED) {
-                d->r.at++;
-                tag -= MPR_TAG_SHORT;
-                lua_pushlstring(L, (const char *)next_bytes(d, tag), tag);
-            } else {
-                if (!mpl_decode_value(d))
-                    return false;
-                check_key(d);
-            }
+            if (!decode_key(d))
+                return false;
         }
         m->due = MPL_DUE_KEY;
         if (!mpl_decode_value(d))
@@ -351,7 +356,8 @@ static void decode_long_string(struct mpl_decoder *d, size_t at, bool shared)
 }
 
 /* What begins with a tag that is not a number's. */
-static bool decode_rest(struct mpl_decoder *d, unsigned tag)
+static __attribute__((noinline)) bool decode_rest(struct mpl_decoder *d,
+                                                  unsigned tag)
 {
     size_t at = (size_t)(d->r.at - d->r.begin) - 1;
 
@@ -561,16 +567,18 @@ int mpl_decode(lua_State *L, struct mpl_state *S, const void *bytes,
     top = lua_gettop(L);
     luaL_checkstack(L, 8 * SLOTS, NULL);
     d.checked = top + 8 * SLOTS;
-    lua_settop(L, top + 2);
     d.memo = top + 1;
     d.box = top + 2;
+    d.slots = size >= LARGE ? SLOTS : 0;
+    lua_settop(L, d.box + (int)d.slots);
     count = decode_all(&d);
     if (count == 1) {
         lua_replace(L, top + 1);
         lua_settop(L, top + 1);
         return 1;
     }
-    lua_remove(L, top + 1);
-    lua_remove(L, top + 1);
+    for (int i = 1; i <= count; i++)
+        lua_copy(L, d.box + (int)d.slots + i, top + i);
+    lua_settop(L, top + count);
     return count;
 }

@@ -40,6 +40,7 @@ struct mpl_decoder {
     int checked;     /* stack slots are there up to this index */
     bool whole;      /* the message was checked, see mpl_before_code */
     unsigned names;  /* defined */
+    unsigned slots;  /* of them lie on the stack, behind box */
     uint64_t budget; /* entries that tables may still be made for in advance */
     struct mpl_made *made;
     size_t depth;

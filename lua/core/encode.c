@@ -28,7 +28,7 @@ void mpl_no_memory(lua_State *L)
 
 /* ---- scalars --------------------------------------------------------------- */
 
-static void encode_number(struct mpl_walk *w, int idx)
+static inline void encode_number(struct mpl_walk *w, int idx)
 {
     uint8_t *p = mpl_room(w, 9);
 
@@ -57,64 +57,98 @@ static void put_string(struct mpl_walk *w, const char *s, size_t size)
 static bool is_name(const struct mpl_walk *w, const struct mpl_name *name,
                     const char *s, size_t size)
 {
-    if (name->s != s || name->where >> MPL_OFFSET_BITS != w->e->seen.stamp)
+    if (name->s != s || name->stamp != w->e->names.stamp)
         return false;
-    if (!w->anchors)
-        return true;
-    return name->size == size &&
-           memcmp(w->e->out.bytes +
-                      (name->where & (((uint64_t)1 << MPL_OFFSET_BITS) - 1)),
-                  s, size) == 0;
+    return !w->anchors || (name->size == size &&
+                           memcmp(w->e->out.bytes + name->where, s, size) == 0);
 }
 
 /* The first time a string is itself, the second time it is also defined as a
- * name, from then on it is that name. Names stay; of those met once the last
- * to claim a slot has it. */
-static void put_short_string(struct mpl_walk *w, const char *s, size_t size)
+ * name, from then on it is that name. Names stay; of the strings met once the
+ * last to claim a slot has it. */
+static void put_name(struct mpl_walk *w, struct mpl_name *name, const char *s,
+                     size_t size)
 {
     struct mpl_names *names = &w->e->names;
-    struct mpl_name *name = mpl_name_slot(names, s);
+    uint8_t *p = mpl_room(w, 2 + MPL_NAME_SIZE);
 
-    if (is_name(w, name, s, size)) {
-        uint8_t *p = mpl_room(w, 2 + MPL_NAME_SIZE);
-        unsigned index;
-
-        if (name->index > 64) {
-            p[0] = MPR_TAG_NAME_FAR;
-            p[1] = (uint8_t)(name->index - 65);
-            w->e->out.end += 2;
-            return;
-        }
-        if (name->index > 0) {
-            p[0] = (uint8_t)(MPR_TAG_NAMED + name->index - 1);
-            w->e->out.end += 1;
-            return;
-        }
-        index = names->count++; /* fewer slots than names */
-        name->index = (uint16_t)(index + 1);
+    if (!is_name(w, name, s, size)) {
+        put_string(w, s, size);
+        if (name->index && name->stamp == names->stamp)
+            return; /* both slots are names' */
+        name->s = s;
+        name->stamp = names->stamp;
+        name->index = 0;
+        name->size = (uint16_t)size;
+        name->where = mpl_offset(w) - size;
+    } else if (name->index == 0) {
+        name->index = (uint16_t)++names->count; /* no more than slots */
         p[0] = MPR_TAG_NAME;
         p[1] = (uint8_t)size;
         memcpy(p + 2, s, size);
-        w->e->out.end += 2 + size;
+        w->e->out.end = p + 2 + size;
+    } else if (name->index <= 64) {
+        p[0] = (uint8_t)(MPR_TAG_NAMED + name->index - 1);
+        w->e->out.end = p + 1;
+    } else {
+        p[0] = MPR_TAG_NAME_FAR;
+        p[1] = (uint8_t)(name->index - 65);
+        w->e->out.end = p + 2;
+    }
+}
+
+static inline void put_short_string(struct mpl_walk *w, const char *s,
+                                    size_t size)
+{
+    struct mpl_name *name = mpl_name_slot(&w->e->names, s);
+    uint8_t *p = mpl_room(w, 1);
+
+    if (name->s == s && name->stamp == w->e->names.stamp && !w->anchors &&
+        (unsigned)name->index - 1 < 64) { /* as put_name does; most often */
+        *p = (uint8_t)(MPR_TAG_NAMED + name->index - 1);
+        w->e->out.end = p + 1;
         return;
     }
-    put_string(w, s, size);
-    if (name->index == 0 ||
-        name->where >> MPL_OFFSET_BITS != w->e->seen.stamp) {
-        name->s = s;
-        name->where =
-            w->e->seen.stamp << MPL_OFFSET_BITS | (mpl_offset(w) - size);
-        name->index = 0;
-        name->size = (uint16_t)size;
-    }
+    put_name(w, name, s, size);
 }
 
 void mpl_encode_string(struct mpl_walk *w, const char *s, size_t size)
 {
-    if (size > MPL_NAME_SIZE || size == 0)
-        put_string(w, s, size);
-    else
+    if (size <= MPL_NAME_SIZE)
         put_short_string(w, s, size);
+    else
+        put_string(w, s, size);
+}
+
+/* A value that leads to nothing and is met by nothing: true, it is written. */
+__attribute__((always_inline)) static inline bool
+encode_scalar(struct mpl_walk *w, int idx, int type)
+{
+    size_t size;
+    const char *s;
+
+    switch (type) {
+    case LUA_TNIL:
+        mpl_put_tag(w, MPR_TAG_NIL);
+        return true;
+    case LUA_TBOOLEAN:
+        mpl_put_tag(w, lua_toboolean(w->L, idx) ? MPR_TAG_TRUE : MPR_TAG_FALSE);
+        return true;
+    case LUA_TNUMBER:
+        encode_number(w, idx);
+        return true;
+    case LUA_TSTRING:
+        s = lua_tolstring(w->L, idx, &size);
+        if (size <= MPL_NAME_SIZE)
+            put_short_string(w, s, size);
+        else if (size < LONG_STRING)
+            put_string(w, s, size);
+        else
+            return false;
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* ---- what may be met again --------------------------------------------------- */
@@ -220,30 +254,17 @@ enum mpl_step mpl_encode_unsendable(struct mpl_walk *w, const char *why)
     return MPL_DONE;
 }
 
-/* The string on the top. */
-static void encode_string(struct mpl_walk *w)
-{
-    size_t size;
-    const char *s = lua_tolstring(w->L, -1, &size);
-
-    if (size < LONG_STRING)
-        mpl_encode_string(w, s, size);
-    else if (!mpl_encode_met(w, s))
-        put_string(w, s, size);
-}
-
 /* ---- tables -------------------------------------------------------------------- */
 
 bool mpl_frame_ready(struct mpl_walk *w)
 {
-    int top = lua_gettop(w->L);
-
+    w->top = lua_gettop(w->L);
     if (w->e->depth >= MPR_WIRE_DEPTH)
         return false;
-    if (top + BATCH + 16 > w->checked) {
+    if (w->top + BATCH + 16 > w->checked) {
         if (!lua_checkstack(w->L, 4 * BATCH))
             return false;
-        w->checked = top + 4 * BATCH;
+        w->checked = w->top + 4 * BATCH;
     }
     return true;
 }
@@ -266,11 +287,11 @@ struct mpl_frame *mpl_frame_push(struct mpl_walk *w, enum mpl_part part,
         e->capacity = capacity;
     }
     f = &e->frames[e->depth++];
-    f->table = lua_gettop(w->L);
+    f->table = w->top;
     f->part = part;
     f->at = at;
     f->n = f->i = f->filled = f->again = 0;
-    f->order = MPL_IN_ORDER;
+    f->order = MPL_ONCE;
     f->pairs = 0;
     return f;
 }
@@ -338,52 +359,65 @@ static void encode_numbers(struct mpl_walk *w, struct mpl_frame *f)
     lua_settop(L, f->table);
 }
 
+static enum mpl_step encode_rest(struct mpl_walk *w, int type);
+static enum mpl_step encode_pairs(struct mpl_walk *w, struct mpl_frame *f);
+static bool skip_items(struct mpl_walk *w, struct mpl_frame *f);
+
 static enum mpl_step encode_items(struct mpl_walk *w, struct mpl_frame *f)
 {
     while (f->i < f->n) {
         int type = lua_rawgeti(w->L, f->table, (lua_Integer)++f->i);
-        enum mpl_step step;
 
         if (type == LUA_TNUMBER) {
             encode_numbers(w, f);
             continue;
         }
         f->filled += type != LUA_TNIL;
-        step = mpl_encode_value(w);
-        if (step != MPL_DONE)
-            return step;
+        if (!encode_scalar(w, -1, type)) {
+            enum mpl_step step = encode_rest(w, type);
+
+            if (step != MPL_DONE)
+                return step;
+        }
         lua_settop(w->L, f->table);
     }
-    return MPL_DONE;
+    f->part = MPL_KEY;
+    return skip_items(w, f) ? encode_pairs(w, f) : MPL_DONE;
 }
 
 /* Passes over as many entries as there are items; false: these are all. */
 static bool skip_items(struct mpl_walk *w, struct mpl_frame *f)
 {
-    lua_pushnil(w->L);
-    for (lua_Unsigned m = f->filled; m > 0; m--) {
-        if (!lua_next(w->L, f->table))
-            return false;
-        lua_settop(w->L, f->table + 1);
+    lua_State *L = w->L;
+    int table = f->table;
+
+    lua_pushnil(L);
+    for (lua_Unsigned m = f->filled; m > 0;) {
+        /* A second key costs less than taking the value off again. */
+        for (int i = 0; i < BATCH / 2 && m > 0; i++, m--) {
+            if (!lua_next(L, table))
+                return false;
+            lua_pushvalue(L, -2);
+        }
+        lua_replace(L, table + 1);
+        lua_settop(L, table + 1);
     }
     return true;
 }
 
-static bool is_item(lua_State *L, const struct mpl_frame *f)
+static bool is_item(lua_State *L, const struct mpl_frame *f, int key)
 {
-    return lua_isinteger(L, f->table + 1) &&
-           (lua_Unsigned)lua_tointeger(L, f->table + 1) - 1 < f->n;
+    return lua_isinteger(L, key) &&
+           (lua_Unsigned)lua_tointeger(L, key) - 1 < f->n;
 }
 
-/* Goes from the key at [table + 1] to the next pair that is not an item, and
- * leaves its key and value on the stack; or nothing, and returns false. */
-static bool next_pair(lua_State *L, struct mpl_frame *f)
+/* Goes from the key on the top to the next pair that is not an item, and
+ * leaves its key and value in its place; false: there is none. */
+static bool next_pair(lua_State *L, struct mpl_frame *f, int key)
 {
     for (;;) {
-        if (f->order == MPL_AGAIN && f->again-- == 0) {
-            lua_settop(L, f->table);
+        if (f->order == MPL_AGAIN && f->again-- == 0)
             return false;
-        }
         if (!lua_next(L, f->table)) {
             if (f->order != MPL_DISORDER)
                 return false;
@@ -392,60 +426,45 @@ static bool next_pair(lua_State *L, struct mpl_frame *f)
             lua_pushnil(L);
             continue;
         }
-        if (f->n == 0 || !is_item(L, f))
+        if (f->n == 0 || !is_item(L, f, key))
             return true;
-        if (f->order == MPL_IN_ORDER)
+        if (f->order == MPL_ONCE)
             f->order = MPL_DISORDER;
-        lua_settop(L, f->table + 1);
+        lua_settop(L, key);
     }
 }
 
-/* Writes the key of the pair on the stack. */
-static enum mpl_step encode_key(struct mpl_walk *w, int idx)
-{
-    lua_State *L = w->L;
-    int type = lua_type(L, idx);
-    enum mpl_step step;
-
-    if (type == LUA_TSTRING) {
-        size_t size;
-        const char *s = lua_tolstring(L, idx, &size);
-
-        if (size < LONG_STRING) {
-            mpl_encode_string(w, s, size);
-            return MPL_DONE;
-        }
-    } else if (type == LUA_TNUMBER) {
-        encode_number(w, idx);
-        return MPL_DONE;
-    }
-    lua_pushvalue(L, idx);
-    step = mpl_encode_value(w);
-    if (step == MPL_DONE)
-        lua_pop(L, 1);
-    return step;
-}
-
+/* Writes the pairs after the key on the top. */
 static enum mpl_step encode_pairs(struct mpl_walk *w, struct mpl_frame *f)
 {
-    int table = f->table;
+    lua_State *L = w->L;
+    int key = f->table + 1;
     enum mpl_step step;
+    int type;
 
     for (;;) {
         if (f->part == MPL_KEY) {
-            if (!next_pair(w->L, f))
+            if (!next_pair(L, f, key))
                 return MPL_DONE;
             f->pairs++;
-            f->part = MPL_VALUE;
-            step = encode_key(w, table + 1);
+            type = lua_type(L, key);
+            if (!encode_scalar(w, key, type)) {
+                f->part = MPL_VALUE;
+                lua_pushvalue(L, key);
+                step = encode_rest(w, type);
+                if (step != MPL_DONE)
+                    return step;
+                lua_settop(L, key + 1);
+            }
+        }
+        f->part = MPL_KEY;
+        type = lua_type(L, key + 1);
+        if (!encode_scalar(w, key + 1, type)) {
+            step = encode_rest(w, type);
             if (step != MPL_DONE)
                 return step;
         }
-        f->part = MPL_KEY;
-        step = mpl_encode_value(w);
-        if (step != MPL_DONE)
-            return step;
-        lua_settop(w->L, table + 1);
+        lua_settop(L, key);
     }
 }
 
@@ -520,35 +539,20 @@ static enum mpl_step encode_userdata(struct mpl_walk *w)
     return MPL_DONE;
 }
 
-static bool encode_scalar(struct mpl_walk *w, int idx, int type)
+/* The value on the top, which is no scalar. */
+static enum mpl_step encode_rest(struct mpl_walk *w, int type)
 {
-    switch (type) {
-    case LUA_TNIL:
-        mpl_put_tag(w, MPR_TAG_NIL);
-        return true;
-    case LUA_TBOOLEAN:
-        mpl_put_tag(w, lua_toboolean(w->L, idx) ? MPR_TAG_TRUE : MPR_TAG_FALSE);
-        return true;
-    case LUA_TNUMBER:
-        encode_number(w, idx);
-        return true;
-    default:
-        return false;
-    }
-}
+    size_t size;
+    const char *s;
 
-enum mpl_step mpl_encode_value(struct mpl_walk *w)
-{
-    int type = lua_type(w->L, -1);
-
-    if (encode_scalar(w, -1, type))
-        return MPL_DONE;
     switch (type) {
-    case LUA_TSTRING:
-        encode_string(w);
-        return MPL_DONE;
     case LUA_TTABLE:
         return encode_table(w);
+    case LUA_TSTRING:
+        s = lua_tolstring(w->L, -1, &size);
+        if (!mpl_encode_met(w, s))
+            put_string(w, s, size);
+        return MPL_DONE;
     case LUA_TFUNCTION:
         return w->anchors ? mpl_encode_function(w) : MPL_CAREFUL;
     case LUA_TUSERDATA:
@@ -563,6 +567,13 @@ enum mpl_step mpl_encode_value(struct mpl_walk *w)
     }
 }
 
+enum mpl_step mpl_encode_value(struct mpl_walk *w)
+{
+    int type = lua_type(w->L, -1);
+
+    return encode_scalar(w, -1, type) ? MPL_DONE : encode_rest(w, type);
+}
+
 /* ---- the walk ----------------------------------------------------------------------- */
 
 static enum mpl_step continue_frame(struct mpl_walk *w, struct mpl_frame *f)
@@ -572,11 +583,6 @@ static enum mpl_step continue_frame(struct mpl_walk *w, struct mpl_frame *f)
     switch (f->part) {
     case MPL_ITEMS:
         step = encode_items(w, f);
-        if (step != MPL_DONE)
-            break;
-        f->part = MPL_KEY;
-        if (skip_items(w, f))
-            step = encode_pairs(w, f);
         break;
     case MPL_KEY:
     case MPL_VALUE:

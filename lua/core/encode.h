@@ -23,7 +23,7 @@ struct mpl_frame {
     lua_Unsigned n, i;   /* items or upvalues; done */
     lua_Unsigned filled; /* items that are not nil */
     lua_Unsigned again;  /* MPL_AGAIN: entries left */
-    enum { MPL_IN_ORDER, MPL_DISORDER, MPL_AGAIN } order;
+    enum { MPL_ONCE, MPL_DISORDER, MPL_AGAIN } order;
     uint64_t pairs; /* written */
 };
 
@@ -45,6 +45,7 @@ struct mpl_walk {
     struct mpl_state *S;
     struct mpl_encoder *e;
     unsigned flags;
+    int top;     /* the value for which a frame is ready */
     int checked; /* stack slots are there up to this index */
     int anchors; /* careful way: stack index of a table that keeps what
                        * was met alive; else 0 */
@@ -112,10 +113,10 @@ enum mpl_step mpl_encode_open_table(struct mpl_walk *w);
 /* The value on the top cannot be sent: raises, or writes its text. */
 enum mpl_step mpl_encode_unsendable(struct mpl_walk *w, const char *why);
 
-/* Whether there is room for one more frame: memory, stack slots, depth. */
+/* Whether a frame for the value on the top may be opened: stack, depth. */
 bool mpl_frame_ready(struct mpl_walk *w);
 
-/* Opens the frame for the value on the stack's top, whose tag stands at at. */
+/* Opens the frame for which all is ready; the value's tag stands at at. */
 struct mpl_frame *mpl_frame_push(struct mpl_walk *w, enum mpl_part part,
                                  size_t at);
 

@@ -19,16 +19,16 @@ void mpl_seen_clear(struct mpl_seen *seen, struct mpl_names *names)
     if (seen->mask >= LARGE && seen->count < LARGE / 4)
         mpl_seen_free(seen); /* an old large message: give its memory back */
     seen->count = 0;
-    names->count = 0;
-    if (seen->stamp < last && seen->stamp > 0) {
-        seen->stamp++;
-        return;
+    if (seen->stamp == last || seen->stamp == 0) {
+        /* The stamps begin anew (0 is that of empty entries). */
+        if (seen->entries)
+            memset(seen->entries, 0, (seen->mask + 1) * sizeof *seen->entries);
+        memset(names->slots, 0, sizeof names->slots);
+        seen->stamp = 0;
     }
-    /* The stamps begin anew (0 is that of empty entries). */
-    if (seen->entries)
-        memset(seen->entries, 0, (seen->mask + 1) * sizeof *seen->entries);
-    memset(names->slots, 0, sizeof names->slots);
-    seen->stamp = 1;
+    seen->stamp++;
+    names->stamp = (uint32_t)seen->stamp;
+    names->count = 0;
 }
 
 int mpl_seen_grow(struct mpl_seen *seen)

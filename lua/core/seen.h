@@ -30,13 +30,15 @@ enum {
 
 struct mpl_name {
     const char *s;
-    uint64_t where; /* stamp << 40 | offset of its bytes in the message */
+    uint32_t stamp;
     uint16_t index; /* of the name + 1; 0: met once, no name yet */
     uint16_t size;
+    uint64_t where; /* offset of its bytes in the message */
 };
 
 struct mpl_names {
     struct mpl_name slots[MPL_NAME_SLOTS];
+    uint32_t stamp; /* that of seen */
     unsigned count; /* names defined */
 };
 
@@ -110,12 +112,17 @@ static inline void mpl_seen_forget(struct mpl_seen *seen, const void *object)
         e->object = e; /* nobody's address */
 }
 
+/* Where the string is, or may be put: the slot, or its neighbour if another
+ * string is a name there. */
 static inline struct mpl_name *mpl_name_slot(struct mpl_names *names,
                                              const char *s)
 {
     uint32_t hash = (uint32_t)((uintptr_t)s >> 3) * 2654435769u;
+    struct mpl_name *name = &names->slots[hash >> 25];
 
-    return &names->slots[hash >> 25];
+    if (name->s != s && name->index && name->stamp == names->stamp)
+        name = &names->slots[hash >> 25 ^ 1];
+    return name;
 }
 
 #endif
