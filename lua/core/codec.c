@@ -43,18 +43,18 @@ void mpl_encoder_clear(struct mpl_encoder *e)
 
 static int box_gc(lua_State *L)
 {
-    struct mpl_encoder **box = lua_touserdata(L, 1);
+    struct mpl_box *box = lua_touserdata(L, 1);
 
-    mpl_encoder_free(*box);
-    *box = NULL;
+    mpl_encoder_free(box->encoder);
+    box->encoder = NULL;
     return 0;
 }
 
-struct mpl_encoder **mpl_encoder_box(lua_State *L)
+struct mpl_box *mpl_box_push(lua_State *L)
 {
-    struct mpl_encoder **box = lua_newuserdatauv(L, sizeof *box, 1);
+    struct mpl_box *box = lua_newuserdatauv(L, sizeof *box, 1);
 
-    *box = NULL;
+    box->encoder = NULL;
     if (luaL_newmetatable(L, "mp.encoder")) {
         lua_pushcfunction(L, box_gc);
         lua_setfield(L, -2, "__gc");
@@ -81,11 +81,11 @@ void mpl_codec_parcel(const struct mpl_state *S, struct mpr_parcel *parcel)
 void mpl_codec_keep(lua_State *L, struct mpl_state *S,
                     struct mpr_parcel *parcel)
 {
-    struct mpl_encoder **box = mpl_encoder_box(L);
+    struct mpl_box *box = mpl_box_push(L);
 
-    *box = S->codec.encoder;
+    box->encoder = S->codec.encoder;
     S->codec.encoder = NULL;
-    parcel_of(*box, parcel);
+    parcel_of(box->encoder, parcel);
 }
 
 static int new_table(lua_State *L, const char *mode)

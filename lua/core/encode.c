@@ -502,7 +502,7 @@ static uint32_t add_ref(struct mpl_walk *w, const mpr_handle *h)
                    MPR_PARCEL_REFS);
     if (e->ref_count == e->ref_capacity) {
         uint32_t capacity = e->ref_capacity ? 2 * e->ref_capacity : 8;
-        const mpr_handle **refs = realloc(e->refs, capacity * sizeof *refs);
+        const mpr_handle **refs = realloc(e->refs, capacity * sizeof(void *));
 
         if (!refs)
             mpl_no_memory(w->L);
@@ -664,11 +664,11 @@ static void walk_carefully(struct mpl_walk *w, int first, int n)
     lua_State *L = w->L;
     struct mpl_codec *c = &w->S->codec;
     int top = lua_gettop(L);
-    struct mpl_encoder **box;
+    struct mpl_box *box;
 
     luaL_checkstack(L, 8, NULL);
-    box = mpl_encoder_box(L);
-    *box = w->e;
+    box = mpl_box_push(L);
+    box->encoder = w->e;
     c->encoder = NULL;
     lua_newtable(L);
     w->anchors = lua_gettop(L);
@@ -680,8 +680,8 @@ static void walk_carefully(struct mpl_walk *w, int first, int n)
     w->globals = lua_topointer(L, -1);
     walk_all(w, first, n);
     mpl_encoder_free(c->encoder);
-    c->encoder = *box;
-    *box = NULL;
+    c->encoder = box->encoder;
+    box->encoder = NULL;
     lua_settop(L, top);
 }
 

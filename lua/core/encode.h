@@ -69,8 +69,11 @@ struct mpl_encoder *mpl_encoder_new(lua_State *L);
 void mpl_encoder_clear(struct mpl_encoder *e);
 void mpl_encoder_free(struct mpl_encoder *e);
 
-/* Pushes a userdata that owns an encoder (or NULL), whose place it returns. */
-struct mpl_encoder **mpl_encoder_box(lua_State *L);
+/* A userdata that owns an encoder, or none. */
+struct mpl_box {
+    struct mpl_encoder *encoder;
+};
+struct mpl_box *mpl_box_push(lua_State *L);
 
 /* Room for so many bytes at w->e->out.end, which is returned; raises. */
 _Noreturn void mpl_no_memory(lua_State *L);
