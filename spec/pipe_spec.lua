@@ -41,11 +41,17 @@ describe("mp.Pipe", function()
     it("keep every value as it was", within(5, function()
       local a, b <close> = mp.Pipe()
       local _ <close> = a
-      for _, v in ipairs { 1, 1.0, -0.0, math.mininteger, math.huge, "", "\0x", true, false, ("y"):rep(5000) } do
+      local integers, floats = { 1, math.mininteger }, { 1.0, -0.0, math.huge }
+      local others = { "", "\0x", ("y"):rep(5000), true, false }
+      for _, v in ipairs { integers[1], integers[2], table.unpack(floats) } do
         a:send(v)
         local got = b:recv()
         assert.equal(v, got)
         assert.equal(math.type(v), math.type(got))
+      end
+      for _, v in ipairs(others) do
+        a:send(v)
+        assert.equal(v, b:recv())
       end
       a:send { 1, 2, nested = { "deep" } }
       assert.same({ 1, 2, nested = { "deep" } }, b:recv())
@@ -306,10 +312,15 @@ describe("mp.Pipe", function()
       a:close()
       a:close()
       assert.is_true(a.closed)
-      for _, name in ipairs { "send", "recv", "send_bytes", "recv_bytes", "poll", "messages", "fileno" } do
-        assert.error_matches(function() a[name](a, "x") end, "attempt to use a closed Connection")
+      local methods = { "send", "recv", "send_bytes", "recv_bytes", "poll", "messages", "fileno" }
+      for _, name in ipairs(methods) do
+        assert.error_matches(function()
+          a[name](a, "x")
+        end, "attempt to use a closed Connection")
       end
-      assert.error_matches(function() b:send(a) end, "cannot send value %(an mp%.Connection: a closed object%)")
+      assert.error_matches(function()
+        b:send(a)
+      end, "cannot send value %(an mp%.Connection: a closed object%)")
     end)
 
     it("prints its state", function()

@@ -9,7 +9,7 @@ local function script(code, seconds)
 end
 
 -- Whether the process exists, and is more than a zombie.
-local function alive(pid)
+local function exists(pid)
   local stat = helper.read_file(("/proc/%d/stat"):format(pid))
   return stat ~= nil and not stat:match "%) [ZX] "
 end
@@ -139,7 +139,9 @@ describe("mp.Process", function()
     end))
 
     it("is for a started process of one's own", within(5, function()
-      assert.error_matches(function() mp.Process(print):join() end, "can only join a started process")
+      assert.error_matches(function()
+        mp.Process(print):join()
+      end, "can only join a started process")
       local sibling = mp.spawn(function() end)
       local p = mp.spawn(function()
         return select(2, pcall(sibling.join, sibling))
@@ -232,7 +234,9 @@ describe("mp.Process", function()
     it("refuses while the process runs", within(5, function()
       local a, b <close> = mp.Pipe()
       local p = mp.spawn(function() b:recv() end)
-      assert.error_matches(function() p:close() end, "cannot close a process while it is still running")
+      assert.error_matches(function()
+        p:close()
+      end, "cannot close a process while it is still running")
       a:send(1)
       p:join()
       p:close()
@@ -272,7 +276,9 @@ describe("mp.Process", function()
 
   describe("name and daemon", function()
     it("can be set until the start", within(5, function()
-      local p = mp.Process(function() return mp.current_process().name, mp.current_process().daemon end)
+      local p = mp.Process(function()
+        return mp.current_process().name, mp.current_process().daemon
+      end)
       p.name = "renamed"
       p.daemon = true
       p:start()
@@ -490,7 +496,7 @@ describe("the family", function()
       print(p.pid)
     ]]
     assert.equal(0, r.code)
-    assert.is_false(alive(math.tointeger(tonumber(r.out))))
+    assert.is_false(exists(math.tointeger(tonumber(r.out))))
   end))
 
   it("takes daemons down with a killed parent", within(10, function()
@@ -503,7 +509,7 @@ describe("the family", function()
     local pid = b:recv()
     p:kill()
     p:join()
-    helper.eventually(1, function() return not alive(pid) end)
+    helper.eventually(1, function() return not exists(pid) end)
     a:close()
     helper.eventually(5, function() return mp.stats().processes == 1 end)
   end))

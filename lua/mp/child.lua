@@ -10,9 +10,7 @@ if not handle then
 end
 
 local order = handle:take()
-if order.arg then
-  arg = order.arg -- luacheck: ignore 111
-end
+rawset(_G, "arg", order.arg)
 if order.job.forkserver then
   require("mp.forkserver").serve(order.job)
 end

@@ -25,9 +25,7 @@ local function become(handle, requests, children)
   end
   core.default_interrupt()
   local order = handle:take()
-  if order.arg then
-    arg = order.arg -- luacheck: ignore 111
-  end
+  rawset(_G, "arg", order.arg)
   require("mp.process").run_job(handle, order.job)
 end
 

@@ -385,7 +385,7 @@ local function run_child(self, parent)
   current, children, counter, at_exit = self, {}, 0, {}
   s.pid = s.handle:pid()
   s.creator = false
-  os.exit = child_exit
+  os.exit = child_exit -- luacheck: ignore 122
   math.randomseed()
   local results = table.pack(xpcall(self.run, Error.catch, self))
   if results[1] then
@@ -394,7 +394,8 @@ local function run_child(self, parent)
   end
   local err = results[2]
   -- What stood below in the parent, before the fork, is not of this process.
-  err.traceback = err.traceback:gsub("\n\t%[C%]: in function 'xpcall'\n\t[^\n]*process%.lua:.*$", "")
+  err.traceback =
+    err.traceback:gsub("\n\t%[C%]: in function 'xpcall'\n\t[^\n]*process%.lua:.*$", "")
   err.process, err.pid = err.process or s.name, err.pid or s.pid
   report(s.name, err)
   give(s.handle, false, err)
@@ -615,7 +616,7 @@ function Parent:is_alive()
 end
 
 --- Waits for the parent's end.
-function Parent:join(timeout)
+function Parent.join(_, timeout)
   return core.join_parent(timeout)
 end
 

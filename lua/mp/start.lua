@@ -29,7 +29,10 @@ local function program()
   if path and path:match "/lua[%d%.]*$" then
     return path
   end
-  error("cannot start a program of its own: this is not the Lua interpreter (see mp.set_executable)", 0)
+  error(
+    "cannot start a program of its own: this is not the Lua interpreter (see mp.set_executable)",
+    0
+  )
 end
 
 local function command()

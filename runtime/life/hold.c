@@ -133,7 +133,9 @@ int mpri_hold_inherit(uint32_t child)
     int err = 0;
 
     mpri_guard_lock();
-    while (err == 0 && capacity(to) < from->hold_end)
+    /* With the reserve, as if the child had made them: its first step may be
+     * to grow. */
+    while (err == 0 && capacity(to) < from->hold_end + RESERVE)
         err = add_chunk(to, chunks(to));
     if (err < 0) {
         mpri_guard_unlock();

@@ -148,6 +148,19 @@ static bool confirmed_dead(const struct mpri_slot *s)
     return born == 0 || born > mpri_load_rlx(&s->entered) + BORN_WITHIN;
 }
 
+/* Its creator forked it, and may be busy; but it is gone, or a zombie. */
+static bool killed_on_its_way(const struct mpri_slot *s,
+                              const struct mpri_slot *creator)
+{
+    uint32_t pid = mpri_load_acq(&s->pid);
+
+    return pid &&
+           mpri_load_rlx(&creator->namespace) ==
+               mpri_load_rlx(&mpri_slot(mpri_self.slot)->namespace) &&
+           mpri_pid_born((pid_t)pid) == 0 &&
+           mpri_load_acq(&s->state) == MPRI_SLOT_STARTING;
+}
+
 bool mpri_peer_alive(uint32_t slot)
 {
     uint32_t generation, creator, creator_generation;
@@ -171,6 +184,8 @@ bool mpri_peer_alive(uint32_t slot)
             creator_generation = mpri_load_rlx(&s->creator_generation);
             if (creator >= MPRI_SLOTS)
                 return true; /* the first process, on its way in */
+            if (killed_on_its_way(s, mpri_slot(creator)))
+                return false;
             if (mpri_load_acq(&mpri_slot(creator)->generation) !=
                 creator_generation)
                 return false;
