@@ -352,19 +352,6 @@ local function leave(code)
   core.exit(rawget(current, STATE).handle, code & 0xff)
 end
 
--- In a child `os.exit` ends the process as its target's return would.
-local function child_exit(code)
-  if code == nil or code == true then
-    code = 0
-  elseif code == false then
-    code = 1
-  elseif math.type(code) ~= "integer" then
-    code = math.tointeger(code)
-      or argument_error(1, "exit", "number has no integer representation", 2)
-  end
-  leave(code)
-end
-
 local function give(handle, ...)
   local ok, sent, why = pcall(handle.give, handle, ...)
   if ok and sent then
@@ -379,6 +366,23 @@ local function give(handle, ...)
   })
 end
 
+-- In a child `os.exit` ends the process as its target's return would.
+local function child_exit(code)
+  if code == nil or code == true then
+    code = 0
+  elseif code == false then
+    code = 1
+  elseif math.type(code) ~= "integer" then
+    code = math.tointeger(code)
+      or argument_error(1, "exit", "number has no integer representation", 2)
+  end
+  if code & 0xff == 0 then
+    local s = rawget(current, STATE)
+    give(s.handle, false, Error.lost(s.name, s.pid, 0)) -- or it would be a return
+  end
+  leave(code)
+end
+
 local function run_child(self, parent)
   local s = rawget(self, STATE)
   process.parent = parent
@@ -389,7 +393,10 @@ local function run_child(self, parent)
   math.randomseed()
   local results = table.pack(xpcall(self.run, Error.catch, self))
   if results[1] then
-    give(s.handle, true, table.unpack(results, 2, results.n))
+    -- Exit code 0 and no message say that nothing was returned.
+    if results.n > 1 then
+      give(s.handle, true, table.unpack(results, 2, results.n))
+    end
     leave(0)
   end
   local err = results[2]
@@ -578,6 +585,8 @@ function Process:result(timeout)
     local results = table.pack(s.handle:take())
     if results.n > 0 then
       s.results = results
+    elseif self.exitcode == 0 then
+      s.results = { true, n = 1 }
     else
       s.results = { false, Error.lost(s.name, s.handle:pid(), self.exitcode), n = 2 }
     end
