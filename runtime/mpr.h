@@ -554,9 +554,10 @@ enum { MPR_PROCESS_NAME = 40, MPR_PROCESS_FDS = 64, MPR_IN_CHILD = 1 };
 
 typedef struct mpr_process {
     mpr_handle h;
-    int pidfd; /* readable once it ended; -1: none */
+    int pidfd; /* readable once it ended; -1: none. Private */
     int pid;
     int mine;                 /* our child, and not waited for yet */
+    int watched;              /* pidfd was given away as a sentinel. Private */
     struct mpr_process *next; /* private */
 } mpr_process;
 

@@ -120,7 +120,10 @@ void mpri_leave(void)
 {
     if (!mpri_self_valid())
         return;
-    drop_all(mpri_self.slot);
+    /* One hold is a child's on its own PROCESS block: nobody waits for that,
+     * and the creator drops it with the slot, in memory it has at hand. */
+    if (mpri_slot(mpri_self.slot)->held > 1)
+        drop_all(mpri_self.slot);
     MPRI_TESTPOINT("leave.dropped");
     mpri_roster_ended(mpri_self.slot, mpri_self.generation);
 }

@@ -97,6 +97,19 @@ static int make_mark(void)
     return 0;
 }
 
+/* A process stays in its namespace, and so do those it forks. */
+static uint64_t own_namespace(void)
+{
+    static mpri_a64 here;
+    uint64_t n = mpri_load_rlx(&here);
+
+    if (n == 0) {
+        n = mpri_pid_namespace();
+        mpri_store_rlx(&here, n);
+    }
+    return n;
+}
+
 int mpri_roster_enter(uint32_t slot)
 {
     struct mpri_slot *s = mpri_slot(slot);
@@ -118,7 +131,7 @@ int mpri_roster_enter(uint32_t slot)
     }
     if (err < 0)
         return err;
-    mpri_store_rlx(&s->namespace, mpri_pid_namespace());
+    mpri_store_rlx(&s->namespace, own_namespace());
     mpri_store_rlx(&s->entered, mpri_boot_ns());
     mpri_store_rlx(&s->pid, (uint32_t)mpri_self.pid);
     MPRI_TESTPOINT("roster.entering");
@@ -137,12 +150,9 @@ void mpri_roster_renew(void)
  * descriptor of the arena's file. */
 static bool confirmed_dead(const struct mpri_slot *s)
 {
-    static _Thread_local uint64_t here;
     uint64_t born;
 
-    if (!here)
-        here = mpri_pid_namespace();
-    if (mpri_load_rlx(&s->namespace) != here)
+    if (mpri_load_rlx(&s->namespace) != own_namespace())
         return true;
     born = mpri_pid_born((pid_t)mpri_load_rlx(&s->pid));
     return born == 0 || born > mpri_load_rlx(&s->entered) + BORN_WITHIN;
