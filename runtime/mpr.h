@@ -164,8 +164,9 @@ MPR_API const char *mpr_handle_label(const mpr_handle *h);
  * its last handle while it owns a lock has abandoned it, and the next to
  * acquire it is told.
  *
- * Waits return -ETIMEDOUT, or -EINTR: a signal handler ran, or mpr_warning has
- * something to say; call again with the same deadline. */
+ * Waits return -ETIMEDOUT, or -EINTR: a signal handler may have run (they look
+ * up twice a second, for one can be missed), or mpr_warning has something to
+ * say; call again with the same deadline. */
 
 /* Who owns something. */
 struct mpr_holder {
@@ -225,6 +226,156 @@ MPR_API void mpr_rlock_abandon(mpr_rlock *l, uint32_t actor);
 MPR_API int mpr_rlock_locked(const mpr_rlock *l);
 MPR_API int mpr_rlock_owner(const mpr_rlock *l, struct mpr_holder *out);
 MPR_API uint32_t mpr_rlock_depth(const mpr_rlock *l);
+
+/* A flag. */
+typedef struct mpr_event {
+    mpr_handle h;
+} mpr_event;
+
+MPR_API int mpr_event_create(mpr_event *e, const char *name);
+
+/* Wakes all who wait, also when it is cleared at once. Legal in a signal
+ * handler. */
+MPR_API int mpr_event_set(mpr_event *e);
+MPR_API int mpr_event_clear(mpr_event *e);
+MPR_API int mpr_event_is_set(const mpr_event *e);
+
+/* 0: it is set, or was set while this waited. */
+MPR_API int mpr_event_wait(mpr_event *e, int64_t deadline_ns);
+
+/* So many units. */
+typedef struct mpr_semaphore {
+    mpr_handle h;
+    uint32_t seat; /* private; 0 in a handle that came in a message */
+} mpr_semaphore;
+
+/* bounded: release beyond the first value is refused. -EINVAL: more than
+ * INT32_MAX units. */
+MPR_API int mpr_semaphore_create(mpr_semaphore *s, uint32_t value, int bounded,
+                                 const char *name);
+
+/* 0; -EOWNERDEAD: the same, and a unit was among those that came back from a
+ * holder that ended. */
+MPR_API int mpr_semaphore_acquire(mpr_semaphore *s, int64_t deadline_ns);
+
+/* -EOVERFLOW: beyond the bound, nothing was changed. */
+MPR_API int mpr_semaphore_release(mpr_semaphore *s);
+
+/* As acquire, but the unit is the actor's: it comes back if the process ends.
+ * -ENOMEM; -EUSERS: more than 4096 actors hold units. */
+MPR_API int mpr_semaphore_hold(mpr_semaphore *s, uint32_t actor,
+                               int64_t deadline_ns);
+
+/* Gives back a unit that actor took by hold. -EPERM: it has none. */
+MPR_API int mpr_semaphore_drop(mpr_semaphore *s, uint32_t actor);
+
+/* What happens when the actor ends: what it holds comes back. */
+MPR_API void mpr_semaphore_abandon(mpr_semaphore *s, uint32_t actor);
+
+MPR_API uint32_t mpr_semaphore_value(const mpr_semaphore *s);
+
+/* 1 and its bound, or 0: it has none. */
+MPR_API int mpr_semaphore_bound(const mpr_semaphore *s, uint32_t *bound);
+
+/* What owners of one lock wait for. */
+typedef struct mpr_condition {
+    mpr_handle h;
+    uint32_t seat; /* private; 0 in a handle that came in a message */
+} mpr_condition;
+
+/* On the given Lock or RLock, or an RLock of its own (NULL). -EINVAL: the
+ * handle is of another kind. */
+MPR_API int mpr_condition_create(mpr_condition *c, const mpr_handle *lock,
+                                 const char *name);
+
+/* Opens a handle on its lock. -ENOMEM. */
+MPR_API int mpr_condition_lock(const mpr_condition *c, mpr_handle *lock);
+
+/* One wait; starts as {0}. */
+struct mpr_condition_wait {
+    uint32_t phase; /* 0: no wait is going on */
+    /* Private. */
+    uint32_t seat;
+    uint32_t depth;
+    int32_t result;
+};
+
+/* Gives up the lock (all levels), waits for a notification, takes the lock
+ * again: 0, -EOWNERDEAD, or -ETIMEDOUT: not notified. -EINTR: still waiting,
+ * and without the lock; call again with the same w, or cancel. -EDEADLK: the
+ * lock cannot be taken again. -EPERM: actor does not own the lock. -ENOMEM,
+ * -EUSERS: nothing was changed. */
+MPR_API int mpr_condition_wait(mpr_condition *c, uint32_t actor,
+                               struct mpr_condition_wait *w,
+                               int64_t deadline_ns);
+
+/* Ends a wait that was interrupted: it is not counted, and the lock is taken
+ * again. 0, -EOWNERDEAD; -EINTR: still without the lock, call again or leave it
+ * at that; -EDEADLK. */
+MPR_API int mpr_condition_cancel(mpr_condition *c, uint32_t actor,
+                                 struct mpr_condition_wait *w);
+
+/* Notifies as many of those that wait, those that have waited longest first:
+ * returns how many. -EPERM: actor does not own the lock. */
+MPR_API int mpr_condition_notify(mpr_condition *c, uint32_t actor,
+                                 uint32_t count);
+
+/* Where so many parties wait for each other. */
+typedef struct mpr_barrier {
+    mpr_handle h;
+    uint32_t seat; /* private; 0 in a handle that came in a message */
+} mpr_barrier;
+
+struct mpr_barrier_options {
+    uint32_t parties;        /* 1 to 2^24 - 1 */
+    int64_t timeout_ns;      /* for the callers of wait to use */
+    const mpr_handle *extra; /* kept for mpr_barrier_extra; may be NULL */
+    const char *name;
+};
+
+/* -EINVAL: parties. */
+MPR_API int mpr_barrier_create(mpr_barrier *b,
+                               const struct mpr_barrier_options *options);
+MPR_API int64_t mpr_barrier_timeout(const mpr_barrier *b);
+
+/* Opens a handle on what the maker put there. -ENOENT. */
+MPR_API int mpr_barrier_extra(const mpr_barrier *b, mpr_handle *extra);
+
+/* One party's stay; starts as {0}. */
+struct mpr_barrier_visit {
+    uint32_t phase; /* 0: not inside */
+    /* Private. */
+    uint32_t seat;
+    uint32_t who;
+    uint32_t generation;
+    uint32_t index;
+};
+
+enum { MPR_BARRIER_LAST = 0 };
+
+/* Waits until all parties are here: 1 to parties, in the order they came.
+ * MPR_BARRIER_LAST: this is the last one; the others wait until it calls
+ * mpr_barrier_pass. -ECANCELED: the barrier is broken: by a party whose
+ * deadline passed (also this one), that left, or that died inside. -ETIMEDOUT:
+ * the parties before were not let go in time; nothing was changed. -EINTR:
+ * still inside; call again, or leave. -ENOMEM, -EUSERS. */
+MPR_API int mpr_barrier_wait(mpr_barrier *b, uint32_t actor,
+                             struct mpr_barrier_visit *v, int64_t deadline_ns);
+
+/* Lets all go: the index, or -ECANCELED. */
+MPR_API int mpr_barrier_pass(mpr_barrier *b, struct mpr_barrier_visit *v);
+
+/* Leaves without having passed, which breaks it. Nothing when not inside. */
+MPR_API void mpr_barrier_leave(mpr_barrier *b, struct mpr_barrier_visit *v);
+
+MPR_API int mpr_barrier_abort(mpr_barrier *b);
+
+/* Those who wait get -ECANCELED; then it is whole again. */
+MPR_API int mpr_barrier_reset(mpr_barrier *b);
+
+MPR_API uint32_t mpr_barrier_parties(const mpr_barrier *b);
+MPR_API uint32_t mpr_barrier_waiting(const mpr_barrier *b);
+MPR_API int mpr_barrier_is_broken(const mpr_barrier *b);
 
 /* The cycle of waiters behind this thread's last -EDEADLK: "deadlock: worker-1
  * holds 'db' and waits for 'log'; …". */

@@ -36,6 +36,9 @@ static void drop_all(uint32_t slot)
 {
     struct mpri_slot *s = mpri_slot(slot);
 
+    /* The table was written under the lock: now all of it is to be seen. */
+    mpri_guard_lock();
+    mpri_guard_unlock();
     /* Dropping takes blocks apart, which uses entries of *our* table: when
      * the slot is our own, the end moves. */
     for (uint32_t i = 0; i < s->hold_end; i++) {
