@@ -932,7 +932,7 @@ enum {
 /* A job of this process's; a forked child has no part in it. */
 typedef struct mpr_job {
     mpr_handle h;
-    void *pool;     /* private, all of these */
+    void *pool; /* private, all of these */
     uint64_t owner;
     uint32_t added;
 } mpr_job;
@@ -990,8 +990,7 @@ enum mpr_cancelled {
     MPR_CANCELLED_QUEUED,  /* it will not be begun */
     MPR_CANCELLED_RUNNING, /* its worker goes on, in the given seat */
 };
-MPR_API enum mpr_cancelled mpr_job_cancel(mpr_job *j, uint32_t task,
-                                          int *seat);
+MPR_API enum mpr_cancelled mpr_job_cancel(mpr_job *j, uint32_t task, int *seat);
 
 /* A task that failed or was lost is done once more, not before that time.
  * -EINVAL: it is another. */
@@ -1016,12 +1015,12 @@ struct mpr_result {
     uint32_t objects; /* it carries so many: see mpr_result_message */
     /* LOST: */
     int pid;
-    int known;  /* status says how it ended: exit code, or -signal */
+    int known; /* status says how it ended: exit code, or -signal */
     int status;
-    int late;       /* it was past its hard time limit */
-    int kills;      /* workers that died of this task */
-    int attempts;   /* before */
-    double seconds; /* that the task ran, about */
+    int late;          /* it was past its hard time limit */
+    int kills;         /* workers that died of this task */
+    int attempts;      /* before */
+    double seconds;    /* that the task ran, about */
     uint8_t small[12]; /* private */
     void *note;
 };
@@ -1061,7 +1060,7 @@ struct mpr_task {
     uint64_t number; /* as the submitter counts */
     unsigned flags;  /* the job's */
     enum mpr_tasks tasks;
-    int64_t integer; /* INTEGERS, RANGE */
+    int64_t integer;      /* INTEGERS, RANGE */
     const uint8_t *bytes; /* MESSAGES; valid until the task's result is given */
     uint64_t size;
     uint64_t common; /* another number for another note in common; 0: none */
