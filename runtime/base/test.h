@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -135,7 +136,7 @@ static inline int test_wait(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* Forks a child that only calls f(arg). */
+/* Forks a child that only calls f(arg); it ends with its parent. */
 static inline pid_t test_fork(void (*f)(void *), void *arg)
 {
     pid_t pid;
@@ -144,6 +145,7 @@ static inline pid_t test_fork(void (*f)(void *), void *arg)
     pid = fork();
     CHECK(pid >= 0);
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         alarm(60 * TEST_SLOWER);
         f(arg);
         fflush(NULL);

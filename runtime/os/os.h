@@ -122,11 +122,16 @@ int mpri_bytes_owners(int fd, uint64_t off,
  * of the kind of fd. -ENOENT, -EACCES. */
 int mpri_file_of(pid_t pid, uint64_t inode, int fd);
 
-/* When the process pid started, in nanoseconds of mpri_boot_ns, to about 10
- * ms; 0 when there is no such process or it is a zombie. Reads a file. */
-uint64_t mpri_pid_born(pid_t pid);
+struct mpri_pid_facts {
+    uint64_t born_ns; /* when it started, by mpri_boot_ns, to about 10 ms */
+    uint64_t mapped;  /* bytes of address space in use, UINT64_MAX: unknown */
+};
 
-/* The clock of mpri_pid_born. */
+/* What there is to know about any process. -ESRCH: there is none of that pid,
+ * or it is a zombie; another error: that cannot be told now. Reads a file. */
+int mpri_pid_look(pid_t pid, struct mpri_pid_facts *out);
+
+/* The clock of born_ns. */
 uint64_t mpri_boot_ns(void);
 
 /* An opaque name of this process's pid namespace. */

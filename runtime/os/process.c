@@ -65,29 +65,43 @@ static ssize_t read_small(const char *path, char *buf, size_t cap)
     return n;
 }
 
-uint64_t mpri_pid_born(pid_t pid)
+/* Field n (from 3 on) of the text of a stat file, behind the name's ')'. */
+static uint64_t stat_field(const char *p, int n)
+{
+    for (int field = 3; p && field < n; field++) {
+        p = strchr(p, ' ');
+        if (p)
+            p++;
+    }
+    return p ? strtoull(p, NULL, 10) : 0;
+}
+
+int mpri_pid_look(pid_t pid, struct mpri_pid_facts *out)
 {
     char path[40], buf[1024], *p;
+    bool zombie;
+    ssize_t n;
 
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-    if (read_small(path, buf, sizeof buf) <= 0)
-        return 0;
-    /* The name may hold spaces and parentheses: the fields follow the last
-     * ')'. Field 3 is the state, field 22 the start time. */
-    p = strrchr(buf, ')');
-    if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
-        return 0;
-    p += 2;
-    for (int field = 3; field < 22; field++) {
-        p = strchr(p, ' ');
-        if (!p)
-            return 0;
-        p++;
+    n = read_small(path, buf, sizeof buf);
+    if (n < 0 && n != -ENOENT && n != -ESRCH) {
+        /* No descriptor is left, or the like. */
+        return kill(pid, 0) < 0 && errno == ESRCH ? -ESRCH : (int)n;
     }
-    /* +1: the first process may have started at 0. */
-    return strtoull(p, NULL, 10) *
-               (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK)) +
-           1;
+    /* The name may hold spaces and parentheses: the fields follow the last
+     * ')'. */
+    p = n > 0 ? strrchr(buf, ')') : NULL;
+    if (!p || p[1] != ' ')
+        return -ESRCH;
+    p += 2;
+    /* A first thread that ended while others run looks like a zombie, too. */
+    zombie = *p == 'Z' || *p == 'X';
+    if (zombie && stat_field(p, 20) <= 1)
+        return -ESRCH;
+    out->born_ns =
+        stat_field(p, 22) * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
+    out->mapped = zombie ? UINT64_MAX : stat_field(p, 23);
+    return 0;
 }
 
 uint64_t mpri_pid_namespace(void)
@@ -115,16 +129,13 @@ int mpri_pidfd_signal(int pidfd, int signo)
 int mpri_thread_count(void)
 {
     char buf[1024], *p;
+    int n;
 
     if (read_small("/proc/self/stat", buf, sizeof buf) <= 0)
         return 1;
     p = strrchr(buf, ')');
-    for (int field = 2; p && field < 20; field++) {
-        p = strchr(p, ' ');
-        if (p)
-            p++;
-    }
-    return p ? atoi(p) : 1;
+    n = p && p[1] == ' ' ? (int)stat_field(p + 2, 20) : 1;
+    return n > 0 ? n : 1;
 }
 
 int mpri_end_with_parent(pid_t parent, int signo)
