@@ -15,7 +15,6 @@
 #include "os/os.h"
 #include "peer/roster.h"
 #include "proc/process.h"
-#include "serve/pool.h"
 #include "sync/sync.h"
 #include "wait/waiter.h"
 
@@ -35,7 +34,6 @@ static void register_kinds(void)
     mpri_array_register();
     mpri_memory_register();
     mpri_process_register();
-    mpri_pool_register();
 }
 
 static int create_family(void)
@@ -50,7 +48,7 @@ static int create_family(void)
     if (err == 0)
         err = mpri_roster_take("MainProcess", &slot);
     if (err == 0)
-        err = mpri_roster_enter(slot);
+        err = mpri_roster_enter(slot, mpri_slot_generation(slot));
     if (err < 0)
         mpri_segment_close();
     else
@@ -64,6 +62,9 @@ int mpr_open(void)
 
     if (mpri_self_valid())
         return 0;
+    /* Asked before the lock, which a thread of our parent may have held. */
+    if (mpri_self_lost())
+        return -ENOTRECOVERABLE;
     pthread_mutex_lock(&opening);
     if (!mpri_map.base) {
         register_kinds();
@@ -98,12 +99,10 @@ static int adopt(char *at)
         mpri_bell_fd[i] = (int)number(&at);
         mpri_fd_keep_on_exec(mpri_bell_fd[i], false);
     }
-    if (slot >= mpri_roster_end() ||
-        mpri_load_acq(&mpri_slot(slot)->generation) != generation ||
-        mpri_load_acq(&mpri_slot(slot)->state) != MPRI_SLOT_STARTING)
+    if (slot >= mpri_roster_end())
         return -EPROTO;
     mpri_child_parent(slot, parent);
-    return mpri_roster_enter(slot);
+    return mpri_roster_enter(slot, generation);
 }
 
 int mpr_process_adopt(mpr_process *self)
@@ -180,7 +179,7 @@ static uint64_t members(void)
     uint64_t n = 0;
 
     for (uint32_t i = mpri_roster_end(); i-- > 0;)
-        n += mpri_load_acq(&mpri_slot(i)->state) != MPRI_SLOT_FREE;
+        n += mpri_slot_state(i) != MPRI_SLOT_FREE;
     return n;
 }
 

@@ -36,9 +36,6 @@ static void drop_all(uint32_t slot)
 {
     struct mpri_slot *s = mpri_slot(slot);
 
-    /* The table was written under the lock: now all of it is to be seen. */
-    mpri_guard_lock();
-    mpri_guard_unlock();
     /* Dropping takes blocks apart, which uses entries of *our* table: when
      * the slot is our own, the end moves. */
     for (uint32_t i = 0; i < s->hold_end; i++) {
@@ -54,24 +51,20 @@ static void free_slot(uint32_t slot)
     mpri_mutex_abandon(&mpri_guard()->lock, slot);
     mpri_guard_lock();
     mpri_hold_free_table(s);
-    mpri_add_rel(&s->generation, 1);
-    /* Pairs with: mpri_roster_take. */
-    mpri_store_rel(&s->state, MPRI_SLOT_FREE);
+    mpri_roster_free(slot);
     mpri_guard_unlock();
     MPRI_TESTPOINT("reap.freed");
 }
 
 void mpri_reap(uint32_t slot, uint32_t generation)
 {
-    struct mpri_slot *s = mpri_slot(slot);
     struct mpri_mutex *reaping = &mpri_guard()->reaping;
 
     if (slot == mpri_self.slot)
         return;
     /* -EOWNERDEAD: a reaper died; what it left is simply done again. */
     mpri_mutex_lock(reaping, MPR_FOREVER);
-    if (mpri_load_acq(&s->generation) == generation &&
-        mpri_load_acq(&s->state) == MPRI_SLOT_ENDED) {
+    if (mpri_peer_still_over(slot, generation)) {
         MPRI_TESTPOINT("reap.begun");
         drop_all(slot);
         MPRI_TESTPOINT("reap.dropped");
@@ -123,10 +116,7 @@ void mpri_leave(void)
 {
     if (!mpri_self_valid())
         return;
-    /* One hold is a child's on its own PROCESS block: nobody waits for that,
-     * and the creator drops it with the slot, in memory it has at hand. */
-    if (mpri_slot(mpri_self.slot)->held > 1)
-        drop_all(mpri_self.slot);
+    drop_all(mpri_self.slot);
     MPRI_TESTPOINT("leave.dropped");
-    mpri_roster_ended(mpri_self.slot, mpri_self.generation);
+    mpri_roster_leave();
 }

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-struct mpri_self mpri_self = {.slot = MPRI_NO_SLOT};
+static const uint32_t no_member;
+struct mpri_self mpri_self = {.slot = MPRI_NO_SLOT, .mark = &no_member};
 
 /* Lies behind the last slot's last field: how far the roster was used. */
 static mpri_a32 *roster_end(void)
@@ -17,6 +18,19 @@ static mpri_a32 *roster_end(void)
 
 /* Births are told to a clock tick; numbers are not used again that fast. */
 static const uint64_t BORN_WITHIN = 20000000;
+
+/* How long a predecessor in the slot may take to be torn down. */
+static const int64_t ENTER_NS = 10000000000;
+
+static uint32_t life(uint32_t generation, enum mpri_slot_state state)
+{
+    return generation << 2 | state;
+}
+
+static enum mpri_slot_state state_of(uint32_t life_word)
+{
+    return (enum mpri_slot_state)(life_word & 3);
+}
 
 static uint64_t byte_of(uint32_t slot)
 {
@@ -49,7 +63,7 @@ int mpri_roster_take(const char *name, uint32_t *slot)
     uint32_t i;
 
     for (i = 0; i < end; i++)
-        if (mpri_load_acq(&mpri_slot(i)->state) == MPRI_SLOT_FREE)
+        if (mpri_slot_state(i) == MPRI_SLOT_FREE)
             break;
     if (i == MPRI_SLOTS)
         return -EUSERS;
@@ -63,9 +77,8 @@ int mpri_roster_take(const char *name, uint32_t *slot)
         mpri_store_rel(roster_end(), i + 1);
     }
     s = mpri_slot(i);
-    mpri_store_rlx(&s->pid, 0);
+    mpri_store_rlx(&s->pid, (uint64_t)mpri_slot_generation(i) << 32);
     mpri_store_rlx(&s->entered, 0);
-    mpri_store_rlx(&s->flags, 0);
     mpri_store_rlx(&s->waits_for, 0);
     /* Odd when a process died while it waited; never goes back. */
     mpri_store_rlx(&s->wait_number, (mpri_load_rlx(&s->wait_number) | 1) + 1);
@@ -74,106 +87,158 @@ int mpri_roster_take(const char *name, uint32_t *slot)
     strncpy(s->name, name ? name : "", sizeof s->name - 1);
     s->name[sizeof s->name - 1] = '\0';
     /* Pairs with: mpri_peer_alive; publishes the creator. */
-    mpri_store_rel(&s->state, MPRI_SLOT_STARTING);
+    mpri_store_rel(&s->life, life(mpri_slot_generation(i), MPRI_SLOT_STARTING));
     MPRI_TESTPOINT("roster.taken");
     *slot = i;
     return 0;
 }
 
-static int make_mark(void)
+static uint32_t *mark_page; /* one page per process, kept through forks */
+
+static int make_mark_page(void)
 {
-    static uint32_t *mark; /* one page per process, kept through forks */
     void *page;
     int err;
 
-    if (!mark) {
-        err = mpri_wipe_page(&page);
-        if (err < 0)
-            return err;
-        mark = page;
-    }
-    *mark = mpri_self.slot + 1;
-    mpri_self.mark = mark;
-    return 0;
+    if (mark_page)
+        return 0;
+    err = mpri_wipe_page(&page);
+    if (err == 0)
+        mark_page = page;
+    return err;
 }
 
-/* A process stays in its namespace, and so do those it forks. */
-static uint64_t own_namespace(void)
+void mpri_roster_forked(uint32_t slot, uint32_t generation, pid_t pid)
 {
-    static mpri_a64 here;
-    uint64_t n = mpri_load_rlx(&here);
+    uint64_t unknown = (uint64_t)generation << 32;
 
-    if (n == 0) {
-        n = mpri_pid_namespace();
-        mpri_store_rlx(&here, n);
-    }
-    return n;
+    /* The process may have written it, or may be over, and the slot another's.
+     * Pairs with: killed_on_its_way. */
+    mpri_cas_rel(&mpri_slot(slot)->pid, &unknown, unknown | (uint32_t)pid);
 }
 
-int mpri_roster_enter(uint32_t slot)
+/* The last step: what other threads see first. */
+static void make_mark(void)
 {
-    struct mpri_slot *s = mpri_slot(slot);
+    /* Pairs with: mpri_self_mark; publishes mpri_self. */
+    __atomic_store_n(mark_page, mpri_self.slot + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&mpri_self.mark, mark_page, __ATOMIC_RELEASE);
+}
+
+bool mpri_self_lost(void)
+{
+    return __atomic_load_n(&mpri_self.mark, __ATOMIC_ACQUIRE) != &no_member &&
+           !mpri_self_valid();
+}
+
+/* The byte may still be another's for a while: of a predecessor that is being
+ * torn down, whose memory is gone, or of a child that came too late. */
+static int take_byte(uint32_t slot, uint32_t starting)
+{
+    int64_t until_ns = mpri_now_ns() + ENTER_NS;
     int err;
 
-    mpri_self.slot = slot;
-    mpri_self.generation = mpri_load_rlx(&s->generation);
-    mpri_self.pid = getpid();
-    err = make_mark();
-    if (err < 0)
-        return err;
-    /* The byte may still be held for an instant by a predecessor that is
-     * being torn down; its memory is gone, so it cannot touch anything. */
-    for (int i = 0; i < 1000; i++) {
+    for (;;) {
         err = mpri_byte_take(mpri_map.fd, byte_of(slot));
-        if (err != -EAGAIN)
-            break;
+        if (err != -EAGAIN || mpri_now_ns() > until_ns)
+            return err;
+        if (mpri_load_acq(&mpri_slot(slot)->life) != starting)
+            return -ESRCH;
         mpri_yield();
     }
+}
+
+int mpri_roster_enter(uint32_t slot, uint32_t generation)
+{
+    struct mpri_slot *s = mpri_slot(slot);
+    uint32_t starting = life(generation, MPRI_SLOT_STARTING);
+    pid_t pid = getpid();
+    int err;
+
+    if (mpri_load_acq(&s->life) != starting)
+        return -ESRCH;
+    err = make_mark_page();
     if (err < 0)
         return err;
-    mpri_store_rlx(&s->namespace, own_namespace());
+    MPRI_TESTPOINT("roster.unborn");
+    err = take_byte(slot, starting);
+    if (err < 0)
+        return err;
+    /* If the slot has become another's, that one waits for the byte, and
+     * writes these after us. */
+    mpri_store_rlx(&s->namespace, mpri_pid_namespace());
     mpri_store_rlx(&s->entered, mpri_boot_ns());
-    mpri_store_rlx(&s->pid, (uint32_t)mpri_self.pid);
+    mpri_store_rlx(&s->pid, (uint64_t)generation << 32 | (uint32_t)pid);
     MPRI_TESTPOINT("roster.entering");
     /* Pairs with: mpri_peer_alive; publishes pid, birth, namespace. */
-    mpri_store_rel(&s->state, MPRI_SLOT_LIVE);
+    if (!mpri_cas_rel(&s->life, &starting, life(generation, MPRI_SLOT_LIVE))) {
+        mpri_byte_give(mpri_map.fd, byte_of(slot));
+        return -ESRCH;
+    }
+    mpri_self.slot = slot;
+    mpri_self.generation = generation;
+    mpri_self.pid = pid;
+    mpri_self.namespace = mpri_load_rlx(&s->namespace);
+    make_mark();
     MPRI_TESTPOINT("roster.entered");
     return 0;
 }
 
+void mpri_roster_leave(void)
+{
+    __atomic_store_n(mark_page, 0, __ATOMIC_RELEASE);
+    MPRI_TESTPOINT("roster.leaving");
+    mpri_roster_ended(mpri_self.slot, mpri_self.generation);
+    /* The next in this slot need not wait until we are torn down. */
+    mpri_byte_give(mpri_map.fd, byte_of(mpri_self.slot));
+}
+
 void mpri_roster_renew(void)
 {
-    mpri_byte_take(mpri_map.fd, byte_of(mpri_self.slot));
+    if (mpri_self_valid())
+        mpri_byte_take(mpri_map.fd, byte_of(mpri_self.slot));
 }
 
 /* The byte is free: dead, unless the process lost it by closing another
  * descriptor of the arena's file. */
 static bool confirmed_dead(const struct mpri_slot *s)
 {
-    uint64_t born;
+    struct mpri_pid_facts facts;
+    int err;
 
-    if (mpri_load_rlx(&s->namespace) != own_namespace())
+    if (mpri_load_rlx(&s->namespace) != mpri_self.namespace)
         return true;
-    born = mpri_pid_born((pid_t)mpri_load_rlx(&s->pid));
-    return born == 0 || born > mpri_load_rlx(&s->entered) + BORN_WITHIN;
+    err = mpri_pid_look((pid_t)mpri_slot_pid(s), &facts);
+    if (err < 0)
+        return err == -ESRCH;
+    /* What is too small to map the arena is another program, which the
+     * process has become by exec. */
+    return facts.born_ns > mpri_load_rlx(&s->entered) + BORN_WITHIN ||
+           facts.mapped < mpri_map.size;
+}
+
+/* Whether a slot that reads LIVE has its process. */
+static bool holds_byte(const struct mpri_slot *s, uint32_t slot)
+{
+    return mpri_byte_taken(mpri_map.fd, byte_of(slot)) != 0 ||
+           !confirmed_dead(s);
 }
 
 /* Its creator forked it, and may be busy; but it is gone, or a zombie. */
-static bool killed_on_its_way(const struct mpri_slot *s,
+static bool killed_on_its_way(const struct mpri_slot *s, uint32_t generation,
                               const struct mpri_slot *creator)
 {
-    uint32_t pid = mpri_load_acq(&s->pid);
+    uint64_t pid = mpri_load_acq(&s->pid);
+    struct mpri_pid_facts facts;
 
-    return pid &&
-           mpri_load_rlx(&creator->namespace) ==
-               mpri_load_rlx(&mpri_slot(mpri_self.slot)->namespace) &&
-           mpri_pid_born((pid_t)pid) == 0 &&
-           mpri_load_acq(&s->state) == MPRI_SLOT_STARTING;
+    return pid >> 32 == generation && (uint32_t)pid != 0 &&
+           mpri_load_rlx(&creator->namespace) == mpri_self.namespace &&
+           mpri_pid_look((pid_t)(uint32_t)pid, &facts) == -ESRCH;
 }
 
 bool mpri_peer_alive(uint32_t slot)
 {
-    uint32_t generation, creator, creator_generation;
+    uint32_t word, creator, creator_generation;
     const struct mpri_slot *s;
 
     for (unsigned steps = 0; steps <= MPRI_SLOTS; steps++) {
@@ -182,70 +247,81 @@ bool mpri_peer_alive(uint32_t slot)
         if (slot >= mpri_roster_end())
             return false;
         s = mpri_slot(slot);
-        generation = mpri_load_rlx(&s->generation);
         /* Pairs with: mpri_roster_take, mpri_roster_enter. */
-        switch (mpri_load_acq(&s->state)) {
+        word = mpri_load_acq(&s->life);
+        switch (state_of(word)) {
         case MPRI_SLOT_LIVE:
+            if (holds_byte(s, slot))
+                return true;
+            /* What was read may have been the next one's. */
+            if (mpri_load_acq(&s->life) == word)
+                return false;
+            continue;
+        case MPRI_SLOT_STARTING:
+            /* On its way in; else as long as its creator. */
             if (mpri_byte_taken(mpri_map.fd, byte_of(slot)) != 0)
                 return true;
-            return !confirmed_dead(s);
-        case MPRI_SLOT_STARTING:
             creator = mpri_load_rlx(&s->creator);
             creator_generation = mpri_load_rlx(&s->creator_generation);
+            if (mpri_load_acq(&s->life) != word)
+                continue;
             if (creator >= MPRI_SLOTS)
                 return true; /* the first process, on its way in */
-            if (killed_on_its_way(s, mpri_slot(creator)))
+            if (killed_on_its_way(s, word >> 2, mpri_slot(creator)) &&
+                mpri_load_acq(&s->life) == word)
                 return false;
-            if (mpri_load_acq(&mpri_slot(creator)->generation) !=
-                creator_generation)
+            if (mpri_slot_generation(creator) != creator_generation)
                 return false;
             slot = creator;
             continue;
-        default:
+        case MPRI_SLOT_FREE:
+        case MPRI_SLOT_ENDED:
             return false;
         }
     }
-    (void)generation;
     return false;
 }
 
 bool mpri_peer_over(uint32_t slot, uint32_t *generation)
 {
-    const struct mpri_slot *s = mpri_slot(slot);
-    uint32_t g, state;
+    struct mpri_slot *s = mpri_slot(slot);
+    uint32_t word, g;
 
     if (slot == mpri_self.slot || slot >= mpri_roster_end())
         return false;
-    g = mpri_load_acq(&s->generation);
-    state = mpri_load_acq(&s->state);
-    if (state == MPRI_SLOT_FREE)
+    word = mpri_load_acq(&s->life);
+    g = word >> 2;
+    if (state_of(word) == MPRI_SLOT_FREE)
         return false;
-    if (state != MPRI_SLOT_ENDED) {
-        if (mpri_peer_alive(slot))
-            return false;
-        mpri_roster_ended(slot, g);
-    }
+    if (state_of(word) != MPRI_SLOT_ENDED &&
+        (mpri_peer_alive(slot) ||
+         /* The verdict is on this word: not on what has become of it. */
+         !mpri_cas_acq(&s->life, &word, life(g, MPRI_SLOT_ENDED))))
+        return false;
     *generation = g;
     return true;
 }
 
 bool mpri_peer_still_over(uint32_t slot, uint32_t generation)
 {
-    const struct mpri_slot *s = mpri_slot(slot);
-
-    return mpri_load_acq(&s->generation) == generation &&
-           mpri_load_acq(&s->state) == MPRI_SLOT_ENDED;
+    return mpri_load_acq(&mpri_slot(slot)->life) ==
+           life(generation, MPRI_SLOT_ENDED);
 }
 
 void mpri_roster_ended(uint32_t slot, uint32_t generation)
 {
     struct mpri_slot *s = mpri_slot(slot);
-    uint32_t state = mpri_load_acq(&s->state);
+    uint32_t word = mpri_load_acq(&s->life);
 
-    while (state == MPRI_SLOT_LIVE || state == MPRI_SLOT_STARTING) {
-        if (mpri_load_rlx(&s->generation) != generation)
+    while (word == life(generation, MPRI_SLOT_LIVE) ||
+           word == life(generation, MPRI_SLOT_STARTING))
+        if (mpri_cas_seq(&s->life, &word, life(generation, MPRI_SLOT_ENDED)))
             return;
-        if (mpri_cas_acq(&s->state, &state, MPRI_SLOT_ENDED))
-            return;
-    }
+}
+
+void mpri_roster_free(uint32_t slot)
+{
+    /* Pairs with: mpri_roster_take. */
+    mpri_store_rel(&mpri_slot(slot)->life,
+                   life(mpri_slot_generation(slot) + 1, MPRI_SLOT_FREE));
 }

@@ -7,20 +7,22 @@
  * has the byte of its slot locked in the arena's file (os.h: mpri_byte_take),
  * and the kernel drops that lock at the process's end, whatever the end.
  *
- * States:       FREE nobody · STARTING made by its creator, the process may
- *               not exist yet · LIVE its process took the byte · ENDED the
- *               process is over (it said so, or was found dead); its holds are
- *               being dropped
+ * States:       (generation and one of) FREE nobody · STARTING made by its
+ *               creator, the process may not exist yet · LIVE its process took
+ *               the byte · ENDED the process is over (it said so, or was found
+ *               dead); its holds are being dropped
  *               FREE -> STARTING: the creator · STARTING -> LIVE: the process
  *               itself · STARTING, LIVE -> ENDED: the process at its end, its
  *               creator when it reaped it, or whoever found it dead · ENDED ->
- *               FREE: the reaper, when no hold is left
- * Invariant:    a slot that is not FREE belongs to one process for good; its
- *               generation counts up at ENDED -> FREE, so (slot, generation)
- *               never means two processes. Words in shared objects that name
- *               a slot only are cleared before it becomes FREE (life/reap.h).
+ *               FREE of the next generation: the reaper, when no hold is left
+ * Invariant:    a slot that is not FREE belongs to one process for good. State
+ *               and generation are one word, so (slot, generation) never means
+ *               two processes, and a verdict on one never falls on the next.
+ *               Words in shared objects that name a slot only are cleared
+ *               before it becomes FREE (life/reap.h).
  * If we die here: (STARTING, our child not made) the slot's life hangs on
- *               ours, so the reaper takes both. */
+ *               ours, so the reaper takes both; a child that comes too late
+ *               finds another word and gives up (mpri_roster_enter). */
 
 #include "mem/segment.h"
 
@@ -48,18 +50,16 @@ enum {
 
 struct mpri_slot {
     /* Line 0. Changed rarely, read by whoever asks about us. */
-    mpri_a32 state;
-    mpri_a32 generation; /* changed at ENDED -> FREE only */
-    mpri_a32 pid;        /* written by the creator after the fork and by the
-                           * process itself: the same value */
-    mpri_a32 creator;    /* slot of the process that made us */
+    mpri_a32 life;    /* generation << 2 | state; see above */
+    mpri_a32 creator; /* slot of the process that made us */
     mpri_a32 creator_generation;
-    mpri_a32 flags;
-    mpri_a64 entered;    /* mpri_boot_ns when it entered: a process that has
-                       * this pid and started later is another one */
-    mpri_a64 namespace;  /* the pid namespace in which pid means us */
-    mpri_a64 sweep_seen; /* family sweeps this process has answered */
-    uint64_t unused0;
+    uint32_t unused;
+    mpri_a64 pid;       /* generation << 32 | pid, which is 0 until its creator
+                         * has forked it or it has entered */
+    mpri_a64 entered;   /* mpri_boot_ns when it entered: a process that has
+                         * this pid and started later is another one */
+    mpri_a64 namespace; /* the pid namespace in which pid means us */
+    uint64_t unused0[3];
 
     /* Line 1. What this process waits for; written by itself without a lock,
      * read by those who look for a cycle of waiters. */
@@ -85,8 +85,9 @@ struct mpri_self {
     uint32_t slot;
     uint32_t generation;
     pid_t pid;
-    const uint32_t *mark; /* slot + 1, or 0 in a child forked by strangers:
-                           * the page is wiped by the kernel at any fork */
+    uint64_t namespace;
+    const uint32_t *mark; /* slot + 1, or 0 in a process that is no member: the
+                           * page is wiped by the kernel at any fork */
 };
 extern struct mpri_self mpri_self;
 
@@ -96,21 +97,60 @@ static inline struct mpri_slot *mpri_slot(uint32_t slot)
                                        (uint64_t)slot * MPRI_SLOT_SIZE);
 }
 
-/* Whether this process is a member: false before the arena is open and in a
+static inline enum mpri_slot_state mpri_slot_state(uint32_t slot)
+{
+    return (enum mpri_slot_state)(mpri_load_acq(&mpri_slot(slot)->life) & 3);
+}
+
+static inline uint32_t mpri_slot_generation(uint32_t slot)
+{
+    return mpri_load_acq(&mpri_slot(slot)->life) >> 2;
+}
+
+static inline uint32_t mpri_slot_pid(const struct mpri_slot *s)
+{
+    return (uint32_t)mpri_load_acq(&s->pid);
+}
+
+/* Our slot + 1; 0 before the arena is open, after mpri_roster_leave, and in a
  * process that was forked by others. */
+static inline uint32_t mpri_self_mark(void)
+{
+    /* Pairs with: make_mark; another thread may have opened the arena. */
+    const uint32_t *mark = __atomic_load_n(&mpri_self.mark, __ATOMIC_ACQUIRE);
+
+    return __atomic_load_n(mark, __ATOMIC_ACQUIRE);
+}
+
+/* Whether this process is a member. */
 static inline bool mpri_self_valid(void)
 {
-    return mpri_self.mark && *mpri_self.mark;
+    return mpri_self_mark() != 0;
 }
+
+/* Whether a process that is no member was one, or its parent was. */
+bool mpri_self_lost(void);
 
 /* Takes a FREE slot: -EUSERS when all are in use. The arena lock is held; the
  * change is one store, in no transaction. The slot's memory is backed. */
 int mpri_roster_take(const char *name, uint32_t *slot);
 
+/* For its creator, which knows the pid first. */
+void mpri_roster_forked(uint32_t slot, uint32_t generation, pid_t pid);
+
 /* Makes the calling process the one of the slot: takes the byte, writes pid
  * and birth, and goes LIVE. For a child: after the fork, before anything else
- * of the runtime. */
-int mpri_roster_enter(uint32_t slot);
+ * of the runtime. -ESRCH: the slot is not STARTING, or of another generation:
+ * the creator died, and the slot was taken away. */
+int mpri_roster_enter(uint32_t slot, uint32_t generation);
+
+/* The calling process, which holds nothing any more, is no member from now on;
+ * its slot is ENDED. No other thread of it may be inside the runtime. */
+void mpri_roster_leave(void);
+
+/* ENDED -> FREE, of the next generation. The arena lock is held, and nothing
+ * in shared memory names the slot any more. */
+void mpri_roster_free(uint32_t slot);
 
 /* Our byte may have been lost to a close of a foreign descriptor: takes it
  * again when it is free. Called from slow paths. */

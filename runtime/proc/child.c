@@ -32,14 +32,15 @@ void mpri_child_parent(uint32_t slot, int pid)
     parent.pid = pid;
 }
 
-void mpri_child_begin(uint32_t slot, int daemon, uint32_t parent_pid)
+void mpri_child_begin(uint32_t slot, uint32_t generation, int daemon,
+                      uint32_t parent_pid)
 {
     MPRI_TESTPOINT("child.forked");
     mpri_child_parent(slot, (int)parent_pid);
     if (daemon && mpri_end_with_parent((pid_t)parent_pid, SIGKILL) < 0)
         _exit(CANNOT_START);
     mpri_child_signals();
-    if (mpri_roster_enter(slot) < 0)
+    if (mpri_roster_enter(slot, generation) < 0)
         _exit(CANNOT_START);
     MPRI_TESTPOINT("child.entered");
     mpri_process_forget_all();
@@ -56,7 +57,7 @@ int mpr_parent_alive(void)
 {
     if (parent.slot == MPRI_NO_SLOT)
         return 0;
-    if (mpri_load_acq(&mpri_slot(parent.slot)->generation) != parent.generation)
+    if (mpri_slot_generation(parent.slot) != parent.generation)
         return 0;
     return mpri_peer_alive(parent.slot);
 }

@@ -114,15 +114,20 @@ int mpr_process_prepare(struct mpr_process *p,
     d->creator_pid = (uint32_t)mpri_self.pid;
     mpri_block_become(&p->h, MPR_KIND_PROCESS);
     MPRI_TESTPOINT("process.made");
-    mpri_guard_lock();
-    err = mpri_roster_take(d->name, &slot);
-    mpri_guard_unlock();
+    for (int i = 0; i < 2; i++) {
+        mpri_guard_lock();
+        err = mpri_roster_take(d->name, &slot);
+        mpri_guard_unlock();
+        if (err != -EUSERS)
+            break;
+        mpri_sweep_now(); /* the dead have slots that nobody freed yet */
+    }
     if (err < 0) {
         mpri_drop(&p->h);
         return err;
     }
     d->slot = slot;
-    d->generation = mpri_load_rlx(&mpri_slot(slot)->generation);
+    d->generation = mpri_slot_generation(slot);
     return 0;
 }
 
@@ -139,7 +144,7 @@ void mpri_process_started(struct mpr_process *p, int pid)
 {
     struct mpri_process *d = mpri_process_data(&p->h);
 
-    mpri_store_rlx(&mpri_slot(d->slot)->pid, (uint32_t)pid);
+    mpri_roster_forked(d->slot, d->generation, pid);
     mpri_store_seq(&d->pid, (uint32_t)pid);
     MPRI_TESTPOINT("process.forked");
     p->pidfd = mpri_pidfd_open(pid);
@@ -172,7 +177,8 @@ static int fork_prepared(struct mpr_process *p)
     if (pid < 0)
         return -err;
     if (pid == 0) {
-        mpri_child_begin(d->slot, d->daemon && !d->served, d->creator_pid);
+        mpri_child_begin(d->slot, d->generation, d->daemon && !d->served,
+                         d->creator_pid);
         mpri_store_rlx(&d->pid, (uint32_t)getpid());
         p->pidfd = -1;
         p->pid = (int)getpid();
@@ -233,14 +239,6 @@ void mpr_process_attach(struct mpr_process *p, mpr_handle *h)
     p->next = NULL;
 }
 
-static void forget(struct mpr_process *p)
-{
-    unlink_child(p);
-    if (p->pidfd >= 0)
-        close(p->pidfd);
-    p->pidfd = -1;
-}
-
 /* It is over: no other process will have its pid for us any more. */
 static void ended(struct mpr_process *p, int code)
 {
@@ -250,10 +248,6 @@ static void ended(struct mpr_process *p, int code)
                    MPRI_STATUS_ENDED | (uint32_t)(uint16_t)(int16_t)code);
     mpri_gate_open(&d->known, UINT32_MAX);
     p->mine = 0;
-    /* Nobody need wait for it any more; whoever was given the descriptor as a
-     * sentinel keeps it. */
-    if (!p->watched)
-        forget(p);
     MPRI_TESTPOINT("process.ended");
     mpri_roster_ended(d->slot, d->generation);
     mpri_reap(d->slot, d->generation);
@@ -293,10 +287,10 @@ int mpr_process_alive(struct mpr_process *p)
         return !check(p);
     if (mpri_load_acq(&d->status))
         return 0;
-    if (mpri_load_acq(&mpri_slot(d->slot)->generation) != d->generation)
+    if (mpri_slot_generation(d->slot) != d->generation)
         return 0;
     return mpri_peer_alive(d->slot) &&
-           mpri_load_acq(&mpri_slot(d->slot)->generation) == d->generation;
+           mpri_slot_generation(d->slot) == d->generation;
 }
 
 int mpr_process_exit_code(struct mpr_process *p, int *code)
@@ -384,22 +378,18 @@ int mpr_process_signal(struct mpr_process *p, int signo)
 
 int mpr_process_sentinel(struct mpr_process *p)
 {
-    int linked = p->pidfd >= 0 || p->mine;
+    if (p->pidfd < 0) {
+        int fd = p->pid > 0 ? mpri_pidfd_open(p->pid) : -ESRCH;
 
-    p->watched = 1;
-    if (p->pidfd < 0 && mpr_process_alive(p))
-        p->pidfd = mpri_pidfd_open(p->pid);
-    /* It ended, and its number may be another's: a bell that has rung stands
-     * for it. */
-    if (p->pidfd < 0 || (!p->mine && !mpr_process_alive(p))) {
-        if (p->pidfd >= 0)
-            close(p->pidfd);
-        p->pidfd = mpri_bell_create();
-        if (p->pidfd >= 0)
-            mpri_bell_ring(p->pidfd);
+        if (fd < 0)
+            return fd;
+        if (!p->mine)
+            link_child(p);
+        p->pidfd = fd;
+        /* The number may have been another's by then. */
+        if (!mpr_process_alive(p) && !p->mine)
+            return p->pidfd;
     }
-    if (p->pidfd >= 0 && !linked)
-        link_child(p);
     return p->pidfd;
 }
 
@@ -435,6 +425,9 @@ int mpr_process_take(struct mpr_process *p, struct mpr_message *m)
 
 void mpr_process_close(struct mpr_process *p)
 {
-    forget(p);
+    unlink_child(p);
+    if (p->pidfd >= 0)
+        close(p->pidfd);
+    p->pidfd = -1;
     mpri_drop(&p->h);
 }

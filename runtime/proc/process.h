@@ -64,6 +64,7 @@ void mpri_process_forget_all(void);
 
 /* In a child just forked, with the slot made for it: makes it a member that
  * owns nothing of its parent's. Does not return when that cannot be done. */
-void mpri_child_begin(uint32_t slot, int daemon, uint32_t parent_pid);
+void mpri_child_begin(uint32_t slot, uint32_t generation, int daemon,
+                      uint32_t parent_pid);
 
 #endif

@@ -7,13 +7,15 @@
 
 #include <string.h>
 
-int mpri_owner_create(mpr_handle *h, unsigned kind, const char *name)
+int mpri_owner_create(mpr_handle *h, unsigned kind, const char *label)
 {
-    int err = mpri_sync_create(h, sizeof(struct mpri_owner));
+    int err = mpr_open();
 
+    if (err == 0)
+        err = mpri_block_create(sizeof(struct mpri_owner), 0, h);
     if (err < 0)
         return err;
-    mpri_owner_init(mpri_data(h), name);
+    mpri_owner_init(mpri_data(h), label);
     mpri_block_become(h, kind);
     return 0;
 }
@@ -32,7 +34,7 @@ const char *mpri_owner_block_label(const struct mpri_block *b)
 {
     const struct mpri_owner *o = mpri_block_data(b);
 
-    return o->label.text;
+    return o->label;
 }
 
 int mpri_owner_describe(const struct mpri_owner *o, struct mpr_holder *out)
@@ -44,7 +46,7 @@ int mpri_owner_describe(const struct mpri_owner *o, struct mpr_holder *out)
         if (!who)
             return 0;
         s = mpri_slot(mpri_who_slot(who));
-        out->pid = (int)mpri_load_rlx(&s->pid);
+        out->pid = (int)mpri_slot_pid(s);
         memcpy(out->name, s->name, sizeof out->name);
         out->name[sizeof out->name - 1] = '\0';
         out->actor = mpri_who_actor(who);
