@@ -40,5 +40,8 @@ endif()
 
 # The map hides the runtime's own MPR_API names as well: two copies of it in
 # one program must not see each other.
+# Symbols are bound at load time: bound lazily, every forked child would look up
+# again what its parent had not called yet, and copy the pages it is noted in.
 target_link_options(core PRIVATE
-  LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
+  LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map
+  LINKER:-z,now)

@@ -15,6 +15,7 @@
 #include "os/os.h"
 #include "peer/roster.h"
 #include "proc/process.h"
+#include "serve/pool.h"
 #include "sync/sync.h"
 #include "wait/waiter.h"
 
@@ -34,6 +35,7 @@ static void register_kinds(void)
     mpri_array_register();
     mpri_memory_register();
     mpri_process_register();
+    mpri_pool_register();
 }
 
 static int create_family(void)

@@ -106,6 +106,7 @@ enum mpr_kind {
     MPR_KIND_LOG,
     MPR_KIND_MANAGER,
     MPR_KIND_PROXY,
+    MPR_KIND_NOTE, /* a message that stays, inside a job */
     MPR_KIND_END,
 };
 MPR_API const char *mpr_kind_name(unsigned kind);
@@ -163,8 +164,9 @@ MPR_API const char *mpr_handle_label(const mpr_handle *h);
  * its last handle while it owns a lock has abandoned it, and the next to
  * acquire it is told.
  *
- * Waits return -ETIMEDOUT, or -EINTR: a signal handler ran, or mpr_warning has
- * something to say; call again with the same deadline. */
+ * Waits return -ETIMEDOUT, or -EINTR: a signal handler may have run (they look
+ * up twice a second, for one can be missed), or mpr_warning has something to
+ * say; call again with the same deadline. */
 
 /* Who owns something. */
 struct mpr_holder {
@@ -224,6 +226,156 @@ MPR_API void mpr_rlock_abandon(mpr_rlock *l, uint32_t actor);
 MPR_API int mpr_rlock_locked(const mpr_rlock *l);
 MPR_API int mpr_rlock_owner(const mpr_rlock *l, struct mpr_holder *out);
 MPR_API uint32_t mpr_rlock_depth(const mpr_rlock *l);
+
+/* A flag. */
+typedef struct mpr_event {
+    mpr_handle h;
+} mpr_event;
+
+MPR_API int mpr_event_create(mpr_event *e, const char *name);
+
+/* Wakes all who wait, also when it is cleared at once. Legal in a signal
+ * handler. */
+MPR_API int mpr_event_set(mpr_event *e);
+MPR_API int mpr_event_clear(mpr_event *e);
+MPR_API int mpr_event_is_set(const mpr_event *e);
+
+/* 0: it is set, or was set while this waited. */
+MPR_API int mpr_event_wait(mpr_event *e, int64_t deadline_ns);
+
+/* So many units. */
+typedef struct mpr_semaphore {
+    mpr_handle h;
+    uint32_t seat; /* private; 0 in a handle that came in a message */
+} mpr_semaphore;
+
+/* bounded: release beyond the first value is refused. -EINVAL: more than
+ * INT32_MAX units. */
+MPR_API int mpr_semaphore_create(mpr_semaphore *s, uint32_t value, int bounded,
+                                 const char *name);
+
+/* 0; -EOWNERDEAD: the same, and a unit was among those that came back from a
+ * holder that ended. */
+MPR_API int mpr_semaphore_acquire(mpr_semaphore *s, int64_t deadline_ns);
+
+/* -EOVERFLOW: beyond the bound, nothing was changed. */
+MPR_API int mpr_semaphore_release(mpr_semaphore *s);
+
+/* As acquire, but the unit is the actor's: it comes back if the process ends.
+ * -ENOMEM; -EUSERS: more than 4096 actors hold units. */
+MPR_API int mpr_semaphore_hold(mpr_semaphore *s, uint32_t actor,
+                               int64_t deadline_ns);
+
+/* Gives back a unit that actor took by hold. -EPERM: it has none. */
+MPR_API int mpr_semaphore_drop(mpr_semaphore *s, uint32_t actor);
+
+/* What happens when the actor ends: what it holds comes back. */
+MPR_API void mpr_semaphore_abandon(mpr_semaphore *s, uint32_t actor);
+
+MPR_API uint32_t mpr_semaphore_value(const mpr_semaphore *s);
+
+/* 1 and its bound, or 0: it has none. */
+MPR_API int mpr_semaphore_bound(const mpr_semaphore *s, uint32_t *bound);
+
+/* What owners of one lock wait for. */
+typedef struct mpr_condition {
+    mpr_handle h;
+    uint32_t seat; /* private; 0 in a handle that came in a message */
+} mpr_condition;
+
+/* On the given Lock or RLock, or an RLock of its own (NULL). -EINVAL: the
+ * handle is of another kind. */
+MPR_API int mpr_condition_create(mpr_condition *c, const mpr_handle *lock,
+                                 const char *name);
+
+/* Opens a handle on its lock. -ENOMEM. */
+MPR_API int mpr_condition_lock(const mpr_condition *c, mpr_handle *lock);
+
+/* One wait; starts as {0}. */
+struct mpr_condition_wait {
+    uint32_t phase; /* 0: no wait is going on */
+    /* Private. */
+    uint32_t seat;
+    uint32_t depth;
+    int32_t result;
+};
+
+/* Gives up the lock (all levels), waits for a notification, takes the lock
+ * again: 0, -EOWNERDEAD, or -ETIMEDOUT: not notified. -EINTR: still waiting,
+ * and without the lock; call again with the same w, or cancel. -EDEADLK: the
+ * lock cannot be taken again. -EPERM: actor does not own the lock. -ENOMEM,
+ * -EUSERS: nothing was changed. */
+MPR_API int mpr_condition_wait(mpr_condition *c, uint32_t actor,
+                               struct mpr_condition_wait *w,
+                               int64_t deadline_ns);
+
+/* Ends a wait that was interrupted: it is not counted, and the lock is taken
+ * again. 0, -EOWNERDEAD; -EINTR: still without the lock, call again or leave it
+ * at that; -EDEADLK. */
+MPR_API int mpr_condition_cancel(mpr_condition *c, uint32_t actor,
+                                 struct mpr_condition_wait *w);
+
+/* Notifies as many of those that wait, those that have waited longest first:
+ * returns how many. -EPERM: actor does not own the lock. */
+MPR_API int mpr_condition_notify(mpr_condition *c, uint32_t actor,
+                                 uint32_t count);
+
+/* Where so many parties wait for each other. */
+typedef struct mpr_barrier {
+    mpr_handle h;
+    uint32_t seat; /* private; 0 in a handle that came in a message */
+} mpr_barrier;
+
+struct mpr_barrier_options {
+    uint32_t parties;        /* 1 to 2^24 - 1 */
+    int64_t timeout_ns;      /* for the callers of wait to use */
+    const mpr_handle *extra; /* kept for mpr_barrier_extra; may be NULL */
+    const char *name;
+};
+
+/* -EINVAL: parties. */
+MPR_API int mpr_barrier_create(mpr_barrier *b,
+                               const struct mpr_barrier_options *options);
+MPR_API int64_t mpr_barrier_timeout(const mpr_barrier *b);
+
+/* Opens a handle on what the maker put there. -ENOENT. */
+MPR_API int mpr_barrier_extra(const mpr_barrier *b, mpr_handle *extra);
+
+/* One party's stay; starts as {0}. */
+struct mpr_barrier_visit {
+    uint32_t phase; /* 0: not inside */
+    /* Private. */
+    uint32_t seat;
+    uint32_t who;
+    uint32_t generation;
+    uint32_t index;
+};
+
+enum { MPR_BARRIER_LAST = 0 };
+
+/* Waits until all parties are here: 1 to parties, in the order they came.
+ * MPR_BARRIER_LAST: this is the last one; the others wait until it calls
+ * mpr_barrier_pass. -ECANCELED: the barrier is broken: by a party whose
+ * deadline passed (also this one), that left, or that died inside. -ETIMEDOUT:
+ * the parties before were not let go in time; nothing was changed. -EINTR:
+ * still inside; call again, or leave. -ENOMEM, -EUSERS. */
+MPR_API int mpr_barrier_wait(mpr_barrier *b, uint32_t actor,
+                             struct mpr_barrier_visit *v, int64_t deadline_ns);
+
+/* Lets all go: the index, or -ECANCELED. */
+MPR_API int mpr_barrier_pass(mpr_barrier *b, struct mpr_barrier_visit *v);
+
+/* Leaves without having passed, which breaks it. Nothing when not inside. */
+MPR_API void mpr_barrier_leave(mpr_barrier *b, struct mpr_barrier_visit *v);
+
+MPR_API int mpr_barrier_abort(mpr_barrier *b);
+
+/* Those who wait get -ECANCELED; then it is whole again. */
+MPR_API int mpr_barrier_reset(mpr_barrier *b);
+
+MPR_API uint32_t mpr_barrier_parties(const mpr_barrier *b);
+MPR_API uint32_t mpr_barrier_waiting(const mpr_barrier *b);
+MPR_API int mpr_barrier_is_broken(const mpr_barrier *b);
 
 /* The cycle of waiters behind this thread's last -EDEADLK: "deadlock: worker-1
  * holds 'db' and waits for 'log'; …". */
@@ -553,9 +705,10 @@ enum { MPR_PROCESS_NAME = 40, MPR_PROCESS_FDS = 64, MPR_IN_CHILD = 1 };
 
 typedef struct mpr_process {
     mpr_handle h;
-    int pidfd; /* readable once it ended; -1: none */
+    int pidfd; /* readable once it ended; -1: none. Private */
     int pid;
     int mine;                 /* our child, and not waited for yet */
+    int watched;              /* pidfd was given away as a sentinel. Private */
     struct mpr_process *next; /* private */
 } mpr_process;
 
@@ -645,6 +798,334 @@ MPR_API int mpr_parent_fd(void);
 
 /* Waits for the parent's end: 0, -ETIMEDOUT, -EINTR. */
 MPR_API int mpr_parent_join(int64_t deadline_ns);
+
+/* ---- pools ----------------------------------------------------------------------
+ * Workers that take tasks out of jobs, in the order in which the jobs came, and
+ * put results in. A job lies in the family's memory: it is worked on while its
+ * submitter does something else, and what a worker that dies had finished stands.
+ *
+ *     mpr_pool_create(&pool, &(struct mpr_pool_options){.workers = 4});
+ *     mpr_pool_start(&pool, body, NULL);               the workers, forked
+ *     mpr_job_create(&job, &pool, &(struct mpr_job_options){
+ *         .tasks = MPR_TASKS_RANGE, .room = 1000, .step = 1});
+ *     mpr_job_publish(&job);
+ *     for (i = 0; i < 1000; i++) {
+ *         while (mpr_job_wait(&job, i, 0, mpr_after(0.05)) != 1)
+ *             mpr_pool_tend(&pool);
+ *         mpr_job_result(&job, i, &result);
+ *     }
+ *
+ * The body, in a worker, gives every task its result:
+ *
+ *     int body(void *ud, mpr_worker *w, const struct mpr_task *t)
+ *     {
+ *         int64_t square = t->integer * t->integer;
+ *         return mpr_worker_give(w, 0, 0,
+ *                                &(struct mpr_parcel){&square, 8, NULL, 0});
+ *     } */
+
+enum mpr_pool_state {
+    MPR_POOL_RUN,
+    MPR_POOL_CLOSE,     /* no new jobs; the workers leave when all is done */
+    MPR_POOL_BROKEN,    /* workers cannot be started */
+    MPR_POOL_TERMINATE, /* no task is begun any more */
+};
+
+typedef struct mpr_pool {
+    mpr_handle h;
+    struct mpr_crew *crew; /* private: of mpr_pool_start */
+} mpr_pool;
+
+struct mpr_pool_options {
+    uint32_t workers; /* at most 2000 at once */
+    const char *name;
+};
+
+/* A pool without workers yet. -ENOMEM, -EINVAL. */
+MPR_API int mpr_pool_create(mpr_pool *p, const struct mpr_pool_options *o);
+
+/* Makes a pool of a handle that came in a message; takes it. Such a pool can
+ * be submitted to, and looked at. */
+MPR_API void mpr_pool_attach(mpr_pool *p, mpr_handle *h);
+
+/* Drops the handle: jobs made by it must be closed before. */
+MPR_API void mpr_pool_close(mpr_pool *p);
+
+/* Whether this process made it. */
+MPR_API int mpr_pool_is_mine(const mpr_pool *p);
+
+MPR_API enum mpr_pool_state mpr_pool_state(const mpr_pool *p);
+
+/* Moves the pool on to the state; nothing when it is past it. */
+MPR_API void mpr_pool_shut(mpr_pool *p, enum mpr_pool_state state);
+
+/* The same for BROKEN, with a message that says why, and that message: -ENOENT
+ * when there is none. */
+MPR_API int mpr_pool_break(mpr_pool *p, const struct mpr_parcel *why);
+MPR_API int mpr_pool_why(mpr_pool *p, struct mpr_message *m);
+
+/* Tasks that are submitted and not done. */
+MPR_API uint64_t mpr_pool_pending(mpr_pool *p);
+
+/* ---- workers, as the pool's creator sees them */
+
+/* Reserves a seat for a worker that is about to be started: its index, and the
+ * number that the worker has for good. -EUSERS: all are taken. */
+MPR_API int mpr_pool_seat(mpr_pool *p, uint32_t *number);
+
+/* The process that was started for the seat is over, with this exit code, or
+ * -signal: what it was doing is lost, what it had not begun is done by others. */
+MPR_API void mpr_pool_bury(mpr_pool *p, uint32_t seat, int status);
+
+/* The worker of the seat leaves after its task: its successor is there. */
+MPR_API void mpr_pool_retire(mpr_pool *p, uint32_t seat);
+
+enum mpr_seat_state {
+    MPR_SEAT_EMPTY,
+    MPR_SEAT_STARTING, /* its process was not heard of yet */
+    MPR_SEAT_LIVE,
+    MPR_SEAT_LEFT,  /* it said good-bye */
+    MPR_SEAT_ENDED, /* it was found dead */
+};
+
+struct mpr_seat_stats {
+    enum mpr_seat_state state;
+    uint32_t number;
+    int pid;
+    int busy;
+    int weary;      /* it asks for a successor */
+    uint64_t tasks; /* done */
+    uint64_t busy_ns;
+    int64_t entered_ns;
+};
+
+/* -ENOENT: there are fewer seats. */
+MPR_API int mpr_pool_look(const mpr_pool *p, uint32_t seat,
+                          struct mpr_seat_stats *out);
+
+/* How many were buried that had not said good-bye. */
+MPR_API uint32_t mpr_pool_deaths(const mpr_pool *p);
+
+/* ---- jobs */
+
+/* A message that stays, for the workers: what all tasks of a job have in
+ * common. */
+typedef struct mpr_note {
+    mpr_handle h;
+    uint64_t owner; /* private */
+} mpr_note;
+MPR_API int mpr_note_create(mpr_note *n, const struct mpr_parcel *parcel);
+MPR_API void mpr_note_close(mpr_note *n);
+
+enum mpr_tasks {
+    MPR_TASKS_MESSAGES, /* added one by one */
+    MPR_TASKS_INTEGERS, /* 64 bits each */
+    MPR_TASKS_RANGE,    /* first, first + step, …: all there from the start */
+};
+
+enum {
+    MPR_JOB_TASKS = 1 << 30, /* in a job at most */
+    MPR_JOB_STOP = 1,        /* flag: a task that fails stops the job. The
+                              * flags above it are for the workers' body */
+};
+
+/* A job of this process's; a forked child has no part in it. */
+typedef struct mpr_job {
+    mpr_handle h;
+    void *pool; /* private, all of these */
+    uint64_t owner;
+    uint32_t added;
+} mpr_job;
+
+struct mpr_job_options {
+    enum mpr_tasks tasks;
+    uint32_t room;          /* for so many tasks */
+    uint64_t bytes;         /* and for so many bytes of MESSAGES */
+    int64_t first, step;    /* of a RANGE */
+    const mpr_note *common; /* may be NULL */
+    uint64_t number;        /* what the first task is called */
+    unsigned flags;
+    int priority;       /* -20 to 20: the higher goes first */
+    uint32_t chunk;     /* tasks that a worker takes at once; 0: as it fits */
+    int64_t timeout_ns; /* for the workers' body */
+    int64_t grace_ns;
+    uint64_t seed;
+};
+
+/* -ENOMEM, -EINVAL. */
+MPR_API int mpr_job_create(mpr_job *j, mpr_pool *p,
+                           const struct mpr_job_options *o);
+
+/* Drops the handle. What was published is done all the same. */
+MPR_API void mpr_job_close(mpr_job *j);
+
+/* Adds a task, which nobody sees before it is published. -ENOSPC: the job is
+ * full; -ENOMEM. Functions on a job that this process did not make return
+ * -ESTALE. */
+MPR_API int mpr_job_add(mpr_job *j, const struct mpr_parcel *task);
+
+/* Where the integers of a job of INTEGERS are to be written, and how many of
+ * them will have been when it is published next. */
+MPR_API int64_t *mpr_job_integers(mpr_job *j, uint32_t added);
+
+/* For how many more tasks there is room, the next one being of so many bytes. */
+MPR_API uint32_t mpr_job_room(const mpr_job *j, uint64_t bytes);
+
+/* Workers may take what was added. -EPIPE: the pool takes no more; -ECANCELED:
+ * it is broken. */
+MPR_API int mpr_job_publish(mpr_job *j);
+
+/* Nothing will be added. */
+MPR_API int mpr_job_seal(mpr_job *j);
+
+/* Whether no other job came to the pool after this one (a hint): what is added
+ * now keeps its turn. */
+MPR_API int mpr_job_is_last(const mpr_job *j);
+
+/* No further task is begun; those that are being done go on. */
+MPR_API void mpr_job_stop(mpr_job *j);
+
+enum mpr_cancelled {
+    MPR_CANCELLED_NOT,     /* it is over */
+    MPR_CANCELLED_QUEUED,  /* it will not be begun */
+    MPR_CANCELLED_RUNNING, /* its worker goes on, in the given seat */
+};
+MPR_API enum mpr_cancelled mpr_job_cancel(mpr_job *j, uint32_t task, int *seat);
+
+/* A task that failed or was lost is done once more, not before that time.
+ * -EINVAL: it is another. */
+MPR_API int mpr_job_retry(mpr_job *j, uint32_t task, int64_t not_before_ns);
+
+enum mpr_result_state {
+    MPR_RESULT_OPEN, /* not done yet */
+    MPR_RESULT_DONE,
+    MPR_RESULT_FAILED, /* the worker's body said so */
+    MPR_RESULT_LOST,   /* the worker died */
+    MPR_RESULT_CANCELLED,
+};
+
+/* bytes are valid while the job is open, and this struct stays. */
+struct mpr_result {
+    enum mpr_result_state state;
+    unsigned worker; /* its number; not if CANCELLED */
+    /* DONE, FAILED: */
+    unsigned flags; /* as they were given */
+    const uint8_t *bytes;
+    uint64_t size;
+    uint32_t objects; /* it carries so many: see mpr_result_message */
+    /* LOST: */
+    int pid;
+    int known; /* status says how it ended: exit code, or -signal */
+    int status;
+    int late;          /* it was past its hard time limit */
+    int kills;         /* workers that died of this task */
+    int attempts;      /* before */
+    double seconds;    /* that the task ran, about */
+    uint8_t small[12]; /* private */
+    void *note;
+};
+MPR_API enum mpr_result_state mpr_job_result(const mpr_job *j, uint32_t task,
+                                             struct mpr_result *out);
+
+/* Opens the objects of a result: m is valid as long as the result. */
+MPR_API int mpr_result_message(const struct mpr_result *r,
+                               struct mpr_message *m);
+
+/* Results of the tasks below were read: for those who search. */
+MPR_API void mpr_job_read_to(mpr_job *j, uint32_t task);
+
+struct mpr_job_stats {
+    uint32_t count;    /* tasks published */
+    uint32_t progress; /* results announced: about as many as there are */
+    uint32_t failures;
+    int stopped;
+    int failed;             /* a task did */
+    uint32_t first_failure; /* the first in time, then */
+};
+MPR_API void mpr_job_look(const mpr_job *j, struct mpr_job_stats *out);
+
+#define MPR_ANY_TASK UINT64_MAX
+
+/* Waits until the task is not open any more, or (ANY_TASK) progress is not what
+ * was seen, or the job was stopped: 1; -ETIMEDOUT; -EINTR. */
+MPR_API int mpr_job_wait(mpr_job *j, uint64_t task, uint32_t seen,
+                         int64_t deadline_ns);
+
+/* ---- what a worker does */
+
+typedef struct mpr_worker mpr_worker;
+
+struct mpr_task {
+    uint32_t index;  /* in its job */
+    uint64_t number; /* as the submitter counts */
+    unsigned flags;  /* the job's */
+    enum mpr_tasks tasks;
+    int64_t integer;      /* INTEGERS, RANGE */
+    const uint8_t *bytes; /* MESSAGES; valid until the task's result is given */
+    uint64_t size;
+    uint64_t common; /* another number for another note in common; 0: none */
+    int64_t timeout_ns, grace_ns;
+    uint64_t seed;
+    void *note; /* private */
+};
+
+/* Takes the seat that the creator reserved: in the process that it made for it.
+ * From here on this process ignores SIGINT. */
+MPR_API int mpr_worker_enter(mpr_worker **w, mpr_pool *p, uint32_t seat);
+
+/* Leaves it, and frees w. */
+MPR_API void mpr_worker_leave(mpr_worker *w);
+
+/* The next task: 1; 0: the worker is to leave; -ETIMEDOUT, -EINTR. only, if not
+ * NULL: of that job, without waiting. */
+MPR_API int mpr_worker_take(mpr_worker *w, const mpr_job *only,
+                            struct mpr_task *t, int64_t deadline_ns);
+
+/* The task's message, and what the tasks of its job have in common (-ENOENT:
+ * nothing), with their objects opened. */
+MPR_API int mpr_worker_message(mpr_worker *w, const struct mpr_task *t,
+                               struct mpr_message *m);
+MPR_API int mpr_worker_common(mpr_worker *w, struct mpr_message *m);
+
+/* Its result, or why it failed; flags: 0 to 15, for the reader. -ENOMEM,
+ * -EMSGSIZE: not given. */
+MPR_API int mpr_worker_give(mpr_worker *w, int failed, unsigned flags,
+                            const struct mpr_parcel *p);
+
+/* The task is not given but done once more, by whoever comes, not before that
+ * time. */
+MPR_API void mpr_worker_retry(mpr_worker *w, int64_t not_before_ns);
+
+/* How often that was done with this task, and workers were lost by it. */
+MPR_API unsigned mpr_worker_attempts(mpr_worker *w);
+
+/* A task is about to wait for tasks of its own pool: until unnest, the worker
+ * may take others. -EOVERFLOW: it has done so too often. */
+MPR_API int mpr_worker_nest(mpr_worker *w);
+MPR_API void mpr_worker_unnest(mpr_worker *w);
+
+/* The worker asks for a successor, and goes on meanwhile. */
+MPR_API void mpr_worker_weary(mpr_worker *w);
+
+MPR_API uint32_t mpr_worker_number(const mpr_worker *w);
+
+/* ---- workers made by a fork, for programs in C */
+
+/* Gives the task its result (mpr_worker_give) and returns 0; an error ends the
+ * worker. */
+typedef int mpr_body(void *ud, mpr_worker *w, const struct mpr_task *t);
+
+/* Forks the workers, daemons of this thread, each of which calls body for its
+ * tasks. -errno: none was started. */
+MPR_API int mpr_pool_start(mpr_pool *p, mpr_body *body, void *ud);
+
+/* Buries workers that died and starts others in their place; to be called now
+ * and then. How many live. */
+MPR_API int mpr_pool_tend(mpr_pool *p);
+
+/* Waits until all workers left a pool that was shut: 0, -ETIMEDOUT, -EINTR.
+ * Workers of one in state TERMINATE are killed. */
+MPR_API int mpr_pool_join(mpr_pool *p, int64_t deadline_ns);
 
 /* ---- values as bytes -----------------------------------------------------------
  * Tagged values: what messages are made of. A message is a row of

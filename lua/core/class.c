@@ -48,23 +48,22 @@ static bool call_hook(struct mpl_walk *w, int object)
     return lua_pcall(w->L, 1, 1, 0) == LUA_OK;
 }
 
-static enum mpl_step encode_packed(struct mpl_walk *w, int object, int hook)
+static enum mpl_step encode_packed(struct mpl_walk *w, int object)
 {
     lua_State *L = w->L;
     size_t at = mpl_offset(w);
 
+    /* The hook on the top first: what follows is written in one go. */
+    if (!call_hook(w, object)) {
+        lua_settop(L, object);
+        return mpl_encode_unsendable(w, "its __mp_pack failed");
+    }
     mpl_put_tag(w, MPR_TAG_PACKED);
     lua_pushvalue(L, object + 1);
     if (!put_metatable(w))
         return nameless(w, object, at);
-    lua_settop(L, hook);
-    if (!call_hook(w, object)) {
-        w->e->out.end = w->e->out.bytes + at;
-        lua_settop(L, object);
-        return mpl_encode_unsendable(w, "its __mp_pack failed");
-    }
+    lua_settop(L, object + 2);
     lua_replace(L, object + 1);
-    lua_settop(L, object + 1);
     mpl_frame_push(w, MPL_HOOK, at);
     return MPL_DESCEND;
 }
@@ -82,7 +81,7 @@ enum mpl_step mpl_encode_instance(struct mpl_walk *w)
                      : mpl_encode_unsendable(w, NULL);
     lua_pushliteral(L, "__mp_pack");
     if (lua_rawget(L, object + 1) != LUA_TNIL)
-        return encode_packed(w, object, object + 2);
+        return encode_packed(w, object);
     lua_settop(L, object + 1);
     if (!table) {
         lua_settop(L, object);

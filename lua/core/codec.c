@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGE = 1 << 20 }; /* scratch of this size is not kept for ever */
-
 struct mpl_encoder *mpl_encoder_new(lua_State *L)
 {
     struct mpl_encoder *e = calloc(1, sizeof *e);
@@ -27,18 +25,18 @@ void mpl_encoder_free(struct mpl_encoder *e)
     free(e);
 }
 
-/* Ready for the next message. What a large one left is given back when it
- * was followed by a small one. */
-void mpl_encoder_clear(struct mpl_encoder *e)
+void mpl_encoder_shrink(struct mpl_encoder *e)
 {
     size_t had = (size_t)(e->out.limit - e->out.bytes);
 
-    if (had >= LARGE && mpr_writer_size(&e->out) < had / 8)
+    if (mpr_writer_size(&e->out) < had / 8)
         mpr_writer_free(&e->out);
-    e->out.end = e->out.bytes;
+}
+
+void mpl_encoder_clear(struct mpl_encoder *e)
+{
     mpl_seen_clear(&e->seen, &e->names);
     e->depth = 0;
-    e->ref_count = 0;
 }
 
 static int box_gc(lua_State *L)

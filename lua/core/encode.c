@@ -644,6 +644,7 @@ static void begin(struct mpl_walk *w)
 
 static bool walk_all(struct mpl_walk *w, int first, int n)
 {
+    mpl_encoder_empty(w->e);
     mpl_encoder_clear(w->e);
     begin(w);
     luaL_checkstack(w->L, BATCH, "too many values to send");
@@ -695,8 +696,7 @@ void mpl_encode_values(lua_State *L, int first, int n, struct mpl_state *S,
     w.e = S->codec.encoder;
     first = lua_absindex(L, first);
     if (n == 1) { /* the shortest way for the shortest messages */
-        w.e->ref_count = 0;
-        w.e->out.end = w.e->out.bytes;
+        mpl_encoder_empty(w.e);
         begin(&w);
         if (encode_simple(&w, first))
             return;

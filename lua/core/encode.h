@@ -66,7 +66,22 @@ enum mpl_step {
 
 /* codec.c: the scratch of an encoder. */
 struct mpl_encoder *mpl_encoder_new(lua_State *L);
-void mpl_encoder_clear(struct mpl_encoder *e);
+void mpl_encoder_clear(struct mpl_encoder *e); /* of what it has met */
+
+/* Gives a large scratch back, unless the message in it is large too. */
+void mpl_encoder_shrink(struct mpl_encoder *e);
+
+/* Ready for the next message, but not yet for one that meets things. */
+static inline void mpl_encoder_empty(struct mpl_encoder *e)
+{
+    enum { LARGE = 1 << 20 };
+
+    if (e->out.limit - e->out.bytes >= LARGE)
+        mpl_encoder_shrink(e);
+    e->out.end = e->out.bytes;
+    e->ref_count = 0;
+}
+
 void mpl_encoder_free(struct mpl_encoder *e);
 
 /* A userdata that owns an encoder, or none. */

@@ -1,9 +1,10 @@
 /* Functions: bytecode, and each upvalue's value. A function that a loaded
  * module holds travels by name instead (module.c), C functions always do.
  *
- * An upvalue that holds the table of globals, as _ENV does, is the receiver's
- * globals there, and each function's own: it is not shared even where the
- * sender's was. */
+ * An upvalue that is an environment is the receiver's globals there, and each
+ * function's own: it is not shared even where the sender's was. An environment
+ * is the table of globals, and, under the name _ENV, one with a metatable: it
+ * inherits from the globals as a sandbox's or a test runner's does. */
 
 #include "function.h"
 #include "encode.h"
@@ -141,6 +142,18 @@ enum mpl_step mpl_encode_function(struct mpl_walk *w)
     return MPL_DESCEND;
 }
 
+/* Whether the value on the top, of the upvalue of that name, is. */
+static bool is_environment(struct mpl_walk *w, const char *name)
+{
+    if (lua_topointer(w->L, -1) == w->globals)
+        return true;
+    if (strcmp(name, "_ENV") != 0 || !lua_istable(w->L, -1) ||
+        !lua_getmetatable(w->L, -1))
+        return false;
+    lua_pop(w->L, 1);
+    return true;
+}
+
 enum mpl_step mpl_encode_upvalues(struct mpl_walk *w, struct mpl_frame *f)
 {
     lua_State *L = w->L;
@@ -152,8 +165,7 @@ enum mpl_step mpl_encode_upvalues(struct mpl_walk *w, struct mpl_frame *f)
         uint8_t *p;
         int met;
 
-        lua_getupvalue(L, f->table, i);
-        if (lua_topointer(L, -1) == w->globals) {
+        if (is_environment(w, lua_getupvalue(L, f->table, i))) {
             p = mpl_room(w, 2);
             p[0] = 0;
             p[1] = MPR_TAG_GLOBALS;

@@ -41,7 +41,9 @@ static int process_fork(lua_State *L)
     r = mpr_process_fork(&ud->p, &options);
     if (r < 0)
         return mpl_fail(L, r);
-    mpl_object_opened(L, mpl_self(L), &ud->o);
+    /* A child has few reasons to write to memory that it shares. */
+    if (r != MPR_IN_CHILD)
+        mpl_object_opened(L, mpl_self(L), &ud->o);
     lua_pushboolean(L, r == MPR_IN_CHILD);
     return 2;
 }

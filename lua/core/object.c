@@ -53,9 +53,11 @@ void mpl_object_push(lua_State *L, struct mpl_state *S, mpr_handle *h)
     lua_pop(L, 2);
     if (class && class->variant)
         class = class->variant(h);
-    if (!class)
+    if (!class) {
         luaL_error(L, "cannot receive a %s: it has no class in this state",
                    mpr_kind_name(h->kind));
+        return;
+    }
     o = mpl_object_new(L, S, class);
     if (class->attach) {
         class->attach(o, h);

@@ -114,8 +114,7 @@ static const char *what(lua_State *L, int idx)
         name = "light userdata";
     else if (lua_iscfunction(L, idx))
         name = "C function";
-    else if (lua_type(L, idx) == LUA_TUSERDATA &&
-             luaL_getmetafield(L, idx, "__name") == LUA_TSTRING)
+    else if (luaL_getmetafield(L, idx, "__name") == LUA_TSTRING)
         name = lua_tostring(L, -1);
     return lua_pushfstring(
         L, "%s %s",

@@ -144,9 +144,34 @@ end
 
 -- Making one.
 
+local function new(class, target, args, name, daemon)
+  counter = counter + 1
+  local path = current == process.main and "-" .. counter
+    or rawget(current, STATE).path .. ":" .. counter
+  if daemon == nil then
+    daemon = current.daemon
+  end
+  return setmetatable({
+    [STATE] = {
+      name = name or "Process" .. path,
+      path = path,
+      daemon = daemon,
+      target = target,
+      args = args,
+      creator = current,
+      method = class.start_method,
+    },
+  }, class.__metatable_of_objects)
+end
+
 local OPTIONS = { target = true, args = true, name = true, daemon = true, group = true }
 
-local function new(class, options, extra)
+local function check_options(class, options)
+  for k in pairs(options) do
+    if not OPTIONS[k] and not class.MEMBERS then
+      error(("invalid option '%s'"):format(tostring(k)), 3)
+    end
+  end
   if options.group ~= nil then
     error("group must be nil", 3)
   end
@@ -162,48 +187,23 @@ local function new(class, options, extra)
   if options.args ~= nil and type(options.args) ~= "table" then
     error("args must be a table", 3)
   end
-  counter = counter + 1
-  local path = current == process.main and "-" .. counter
-    or rawget(current, STATE).path .. ":" .. counter
-  local daemon = options.daemon
-  if daemon == nil then
-    daemon = current.daemon
-  end
-  local self = setmetatable({
-    [STATE] = {
-      name = options.name or "Process" .. path,
-      path = path,
-      daemon = daemon,
-      target = options.target,
-      args = options.args,
-      creator = current,
-      method = class.start_method,
-    },
-  }, class.__metatable_of_objects)
-  for k, v in pairs(extra or {}) do
-    self[k] = v
-  end
-  return self
 end
 
 local function construct(class, first, ...)
   if type(first) == "table" and not callable(first) then
-    local options, extra = {}, {}
+    check_options(class, first)
+    local self = new(class, first.target, first.args, first.name, first.daemon)
     for k, v in pairs(first) do
-      if OPTIONS[k] then
-        options[k] = v
-      elseif not class.MEMBERS then
-        error(("invalid option '%s'"):format(tostring(k)), 2)
-      else
-        extra[k] = v -- a subclass's own fields
+      if not OPTIONS[k] then
+        self[k] = v -- a subclass's own fields
       end
     end
-    return new(class, options, extra)
+    return self
   end
   if first ~= nil and not callable(first) then
     argument_error(1, "Process", "function or table expected, got " .. core.typename(first), 2)
   end
-  return new(class, { target = first, args = table.pack(...) })
+  return new(class, first, select("#", ...) > 0 and table.pack(...) or nil)
 end
 
 -- Leaving a scope waits for the process; leaving it by an error ends it first.
@@ -302,6 +302,14 @@ end
 
 -- The child's side.
 
+local function reap_children()
+  for pid, child in pairs(children) do
+    if not rawget(child, STATE).handle:alive() then
+      children[pid] = nil
+    end
+  end
+end
+
 local function run_at_exit()
   local ok = true
   while #at_exit > 0 do
@@ -352,19 +360,6 @@ local function leave(code)
   core.exit(rawget(current, STATE).handle, code & 0xff)
 end
 
--- In a child `os.exit` ends the process as its target's return would.
-local function child_exit(code)
-  if code == nil or code == true then
-    code = 0
-  elseif code == false then
-    code = 1
-  elseif math.type(code) ~= "integer" then
-    code = math.tointeger(code)
-      or argument_error(1, "exit", "number has no integer representation", 2)
-  end
-  leave(code)
-end
-
 local function give(handle, ...)
   local ok, sent, why = pcall(handle.give, handle, ...)
   if ok and sent then
@@ -379,6 +374,23 @@ local function give(handle, ...)
   })
 end
 
+-- In a child `os.exit` ends the process as its target's return would.
+local function child_exit(code)
+  if code == nil or code == true then
+    code = 0
+  elseif code == false then
+    code = 1
+  elseif math.type(code) ~= "integer" then
+    code = math.tointeger(code)
+      or argument_error(1, "exit", "number has no integer representation", 2)
+  end
+  if code & 0xff == 0 then
+    local s = rawget(current, STATE)
+    give(s.handle, false, Error.lost(s.name, s.pid, 0)) -- or it would be a return
+  end
+  leave(code)
+end
+
 local function run_child(self, parent)
   local s = rawget(self, STATE)
   process.parent = parent
@@ -389,7 +401,10 @@ local function run_child(self, parent)
   math.randomseed()
   local results = table.pack(xpcall(self.run, Error.catch, self))
   if results[1] then
-    give(s.handle, true, table.unpack(results, 2, results.n))
+    -- Exit code 0 and no message say that nothing was returned.
+    if results.n > 1 then
+      give(s.handle, true, table.unpack(results, 2, results.n))
+    end
     leave(0)
   end
   local err = results[2]
@@ -473,7 +488,7 @@ function Process:start()
     error("cannot start a process twice", 2)
   end
   check_mine(s, "can only start a process object created by current process")
-  process.active_children()
+  reap_children()
   local method = s.method or start.get_start_method()
   local class = getmetatable(self).class
   local job = method ~= "fork" and describe_job(self, class) or nil
@@ -578,6 +593,8 @@ function Process:result(timeout)
     local results = table.pack(s.handle:take())
     if results.n > 0 then
       s.results = results
+    elseif self.exitcode == 0 then
+      s.results = { true, n = 1 }
     else
       s.results = { false, Error.lost(s.name, s.handle:pid(), self.exitcode), n = 2 }
     end
@@ -637,12 +654,9 @@ end
 -- are waited for.
 function process.active_children()
   local alive = {}
-  for pid, child in pairs(children) do
-    if rawget(child, STATE).handle:alive() then
-      alive[#alive + 1] = child
-    else
-      children[pid] = nil
-    end
+  reap_children()
+  for _, child in pairs(children) do
+    alive[#alive + 1] = child
   end
   table.sort(alive, function(a, b)
     return a.pid < b.pid

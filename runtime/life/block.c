@@ -313,6 +313,23 @@ void mpri_ref_move(uint64_t *word, mpr_handle *h)
     h->block = NULL;
 }
 
+bool mpri_ref_offer(uint64_t *word, mpr_handle *h)
+{
+    bool taken;
+
+    mpri_guard_lock();
+    taken = *word == 0;
+    if (taken) {
+        mpri_tx_set(word, mpri_off(h->block));
+        mpri_hold_clear(mpri_slot(mpri_self.slot), h->hold);
+        mpri_tx_commit();
+    }
+    mpri_guard_unlock();
+    if (taken)
+        h->block = NULL;
+    return taken;
+}
+
 int mpri_ref_open(const uint64_t *word, mpr_handle *h)
 {
     uint64_t off;

@@ -83,6 +83,10 @@ void mpri_ref_set(uint64_t *word, const mpr_handle *h);
 /* word (0) takes over the handle's hold; the handle is closed. */
 void mpri_ref_move(uint64_t *word, mpr_handle *h);
 
+/* The same if the word is 0 still: whether it took it. Several may offer at
+ * once; the others keep their handles. */
+bool mpri_ref_offer(uint64_t *word, mpr_handle *h);
+
 /* Opens a handle on what the word holds: -ENOENT for 0, -ENOMEM. */
 int mpri_ref_open(const uint64_t *word, mpr_handle *h);
 

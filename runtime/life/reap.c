@@ -36,6 +36,9 @@ static void drop_all(uint32_t slot)
 {
     struct mpri_slot *s = mpri_slot(slot);
 
+    /* The table was written under the lock: now all of it is to be seen. */
+    mpri_guard_lock();
+    mpri_guard_unlock();
     /* Dropping takes blocks apart, which uses entries of *our* table: when
      * the slot is our own, the end moves. */
     for (uint32_t i = 0; i < s->hold_end; i++) {
@@ -116,7 +119,10 @@ void mpri_leave(void)
 {
     if (!mpri_self_valid())
         return;
-    drop_all(mpri_self.slot);
+    /* One hold is a child's on its own PROCESS block: nobody waits for that,
+     * and the creator drops it with the slot, in memory it has at hand. */
+    if (mpri_slot(mpri_self.slot)->held > 1)
+        drop_all(mpri_self.slot);
     MPRI_TESTPOINT("leave.dropped");
     mpri_roster_leave();
 }

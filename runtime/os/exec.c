@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,35 +42,60 @@ static void keep_only(const int *keep, int count)
         fcntl(keep[i], F_SETFD, 0);
 }
 
+/* What the child does with the parent's memory, while the parent stands still:
+ * system calls only. */
+struct order {
+    const char *const *argv;
+    char *const *env;
+    const int *keep;
+    int keep_count;
+    bool with_parent;
+    pid_t parent;
+    int failed; /* errno of what went wrong */
+};
+
+static int run(void *arg)
+{
+    struct order *o = arg;
+    int err;
+
+    mpri_child_signals();
+    mpri_child_stdin();
+    keep_only(o->keep, o->keep_count);
+    if (o->with_parent) {
+        err = mpri_end_with_parent(o->parent, SIGKILL);
+        if (err < 0)
+            _exit(255);
+    }
+    execve(o->argv[0], (char *const *)o->argv, o->env);
+    o->failed = errno;
+    _exit(255);
+}
+
 int mpri_exec(const char *const *argv, char *const *env, const int *keep,
               int keep_count, bool with_parent)
 {
-    pid_t parent = getpid();
-    volatile int failed = 0; /* the child shares our memory until it execs */
+    enum { STACK = 64 << 10 };
+    struct order o = {argv, env, keep, keep_count, with_parent, getpid(), 0};
     sigset_t all, before;
+    char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     pid_t pid;
 
+    if (stack == MAP_FAILED)
+        return -errno;
     /* No handler of the host may run in the child. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid = vfork();
-    if (pid == 0) {
-        mpri_child_signals();
-        mpri_child_stdin();
-        keep_only(keep, keep_count);
-        if (with_parent && mpri_end_with_parent(parent, SIGKILL) < 0)
-            _exit(255);
-        execve(argv[0], (char *const *)argv, env);
-        failed = errno;
-        _exit(255);
-    }
+    pid = clone(run, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, &o);
     if (pid < 0)
-        failed = errno;
+        o.failed = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed) {
+    munmap(stack, STACK);
+    if (o.failed) {
         while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
             ;
-        return -failed;
+        return -o.failed;
     }
     return pid;
 }

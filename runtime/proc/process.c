@@ -239,6 +239,14 @@ void mpr_process_attach(struct mpr_process *p, mpr_handle *h)
     p->next = NULL;
 }
 
+static void forget(struct mpr_process *p)
+{
+    unlink_child(p);
+    if (p->pidfd >= 0)
+        close(p->pidfd);
+    p->pidfd = -1;
+}
+
 /* It is over: no other process will have its pid for us any more. */
 static void ended(struct mpr_process *p, int code)
 {
@@ -248,6 +256,10 @@ static void ended(struct mpr_process *p, int code)
                    MPRI_STATUS_ENDED | (uint32_t)(uint16_t)(int16_t)code);
     mpri_gate_open(&d->known, UINT32_MAX);
     p->mine = 0;
+    /* Nobody need wait for it any more; whoever was given the descriptor as a
+     * sentinel keeps it. */
+    if (!p->watched)
+        forget(p);
     MPRI_TESTPOINT("process.ended");
     mpri_roster_ended(d->slot, d->generation);
     mpri_reap(d->slot, d->generation);
@@ -378,18 +390,22 @@ int mpr_process_signal(struct mpr_process *p, int signo)
 
 int mpr_process_sentinel(struct mpr_process *p)
 {
-    if (p->pidfd < 0) {
-        int fd = p->pid > 0 ? mpri_pidfd_open(p->pid) : -ESRCH;
+    int linked = p->pidfd >= 0 || p->mine;
 
-        if (fd < 0)
-            return fd;
-        if (!p->mine)
-            link_child(p);
-        p->pidfd = fd;
-        /* The number may have been another's by then. */
-        if (!mpr_process_alive(p) && !p->mine)
-            return p->pidfd;
+    p->watched = 1;
+    if (p->pidfd < 0 && mpr_process_alive(p))
+        p->pidfd = mpri_pidfd_open(p->pid);
+    /* It ended, and its number may be another's: a bell that has rung stands
+     * for it. */
+    if (p->pidfd < 0 || (!p->mine && !mpr_process_alive(p))) {
+        if (p->pidfd >= 0)
+            close(p->pidfd);
+        p->pidfd = mpri_bell_create();
+        if (p->pidfd >= 0)
+            mpri_bell_ring(p->pidfd);
     }
+    if (p->pidfd >= 0 && !linked)
+        link_child(p);
     return p->pidfd;
 }
 
@@ -425,9 +441,6 @@ int mpr_process_take(struct mpr_process *p, struct mpr_message *m)
 
 void mpr_process_close(struct mpr_process *p)
 {
-    unlink_child(p);
-    if (p->pidfd >= 0)
-        close(p->pidfd);
-    p->pidfd = -1;
+    forget(p);
     mpri_drop(&p->h);
 }

@@ -34,13 +34,23 @@ const char *mpr_warning(void)
     return report.text;
 }
 
+/* The wait that was interrupted last, to go on with; its owner NULL: none. */
+static _Thread_local struct mpri_watch interrupted_wait;
+
 static void publish(struct mpri_watch *w)
 {
     struct mpri_slot *s = mpri_slot(mpri_self.slot);
-    uint64_t n = mpri_load_rlx(&s->wait_number);
+    uint64_t n = mpri_load_rlx(&s->wait_number), after = n + 1;
 
-    if (n & 1 || !mpri_cas_acq(&s->wait_number, &n, n + 1))
+    if (w->number) {
+        after = w->number;
+        n = after + 1;
+    }
+    if (n & 1 || !mpri_cas_acq(&s->wait_number, &n, after)) {
+        w->number = 0;
         return; /* another thread of this process has the word */
+    }
+    w->number = after;
     mpri_store_rlx(&s->wait_actor,
                    mpri_who_actor(w->me) | (w->forever ? 0 : TIMED));
     /* Pairs with: read_wait; publishes the actor. */
@@ -51,19 +61,27 @@ static void publish(struct mpri_watch *w)
 void mpri_deadlock_begin(struct mpri_watch *w, struct mpri_owner *o,
                          uint32_t me, bool forever)
 {
+    struct mpri_watch *last = &interrupted_wait;
+
     *w = (struct mpri_watch){.owner = o, .me = me, .forever = forever};
+    if (last->owner == o && last->me == me && last->forever == forever)
+        *w = *last;
+    last->owner = NULL;
     publish(w);
 }
 
-void mpri_deadlock_end(struct mpri_watch *w)
+void mpri_deadlock_end(struct mpri_watch *w, bool interrupted)
 {
     struct mpri_slot *s = mpri_slot(mpri_self.slot);
 
     if (!w->published)
         return;
+    w->published = false;
     mpri_store_rel(&s->waits_for, 0);
     /* Pairs with: read_wait. */
-    mpri_store_rel(&s->wait_number, mpri_load_rlx(&s->wait_number) + 1);
+    mpri_store_rel(&s->wait_number, w->number + 1);
+    if (interrupted)
+        interrupted_wait = *w;
 }
 
 /* What the actor who waits for: NULL when it is not known to wait. */
@@ -169,8 +187,8 @@ static void say_lock(const struct mpri_owner *o)
 {
     const struct mpri_block *b = mpri_at(mpri_off(o) - sizeof *b);
 
-    if (o->label[0])
-        say("'%.*s'", MPRI_LABEL - 1, o->label);
+    if (o->label.text[0])
+        say("'%.*s'", (int)sizeof o->label - 1, o->label.text);
     else
         say("%s 0x%llx", mpri_kind(mpri_block_kind(b))->name,
             (unsigned long long)mpri_off(b));

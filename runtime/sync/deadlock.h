@@ -12,10 +12,11 @@
  * States:       wait_number even: nothing is said · odd: waits_for (the
  *               offset of a struct mpri_owner, 0 while it is being written) and
  *               wait_actor hold for one wait of one actor of this process
- *               even -> odd: a waiter that begins, by CAS, so that of several
- *               threads one speaks · odd -> even: the same one when it ends
+ *               n even -> n + 1: a waiter that begins, by CAS, so that of
+ *               several threads one speaks · n odd -> n + 1: the same one when
+ *               it ends · n + 1 -> n: one that was interrupted and waits on
  * Invariant:    a number that reads the same twice, odd, means one wait that
- *               went on all the time in between.
+ *               went on in between, but for what a signal's hook did.
  * If we die here: the number stays odd; who comes by asks whether we live, and
  *               the next process in the slot moves it on. */
 
@@ -27,8 +28,9 @@ struct mpri_watch {
     uint32_t me;
     bool forever;
     bool published;
-    uint64_t seen;  /* what the first look at a chain found, 0: none */
-    int64_t due_ns; /* when the second look is due */
+    uint64_t number; /* of the published wait */
+    uint64_t seen;   /* what the first look at a chain found, 0: none */
+    int64_t due_ns;  /* when the second look is due */
 };
 
 void mpri_deadlock_begin(struct mpri_watch *w, struct mpri_owner *o,
@@ -39,6 +41,7 @@ void mpri_deadlock_begin(struct mpri_watch *w, struct mpri_owner *o,
  * their text where mpr_deadlock and mpr_warning find it. */
 int mpri_deadlock_look(struct mpri_watch *w);
 
-void mpri_deadlock_end(struct mpri_watch *w);
+/* interrupted: the same wait may go on. */
+void mpri_deadlock_end(struct mpri_watch *w, bool interrupted);
 
 #endif

@@ -7,15 +7,13 @@
 
 #include <string.h>
 
-int mpri_owner_create(mpr_handle *h, unsigned kind, const char *label)
+int mpri_owner_create(mpr_handle *h, unsigned kind, const char *name)
 {
-    int err = mpr_open();
+    int err = mpri_sync_create(h, sizeof(struct mpri_owner));
 
-    if (err == 0)
-        err = mpri_block_create(sizeof(struct mpri_owner), 0, h);
     if (err < 0)
         return err;
-    mpri_owner_init(mpri_data(h), label);
+    mpri_owner_init(mpri_data(h), name);
     mpri_block_become(h, kind);
     return 0;
 }
@@ -34,7 +32,7 @@ const char *mpri_owner_block_label(const struct mpri_block *b)
 {
     const struct mpri_owner *o = mpri_block_data(b);
 
-    return o->label;
+    return o->label.text;
 }
 
 int mpri_owner_describe(const struct mpri_owner *o, struct mpr_holder *out)

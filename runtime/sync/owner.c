@@ -21,11 +21,17 @@ int mpri_who_not(void)
     return mpri_self_valid() ? -EINVAL : -ENOTRECOVERABLE;
 }
 
-void mpri_owner_init(struct mpri_owner *o, const char *label)
+void mpri_label_set(struct mpri_label *l, const char *name)
+{
+    memset(l, 0, sizeof *l);
+    if (name)
+        strncpy(l->text, name, sizeof l->text - 1);
+}
+
+void mpri_owner_init(struct mpri_owner *o, const char *name)
 {
     memset(o, 0, sizeof *o);
-    if (label)
-        strncpy(o->label, label, sizeof o->label - 1);
+    mpri_label_set(&o->label, name);
 }
 
 /* Turns a free word that was found as *v into me: 0, -EOWNERDEAD, or -EAGAIN
@@ -76,11 +82,11 @@ static int try_once(struct mpri_owner *o, uint32_t me)
 static int sleep_until_ours(struct mpri_owner *o, uint32_t me,
                             struct mpri_watch *watch, int64_t deadline_ns)
 {
-    int64_t slice = FIRST_SLICE;
+    int64_t slice = FIRST_SLICE, now = mpri_now_ns();
+    int64_t look_up = now + MPRI_LOOK_UP;
 
     for (;;) {
         uint32_t v = mpri_load_rlx(&o->word);
-        int64_t now;
         int r;
 
         if (mpri_owner_is_free(v)) {
@@ -107,7 +113,8 @@ static int sleep_until_ours(struct mpri_owner *o, uint32_t me,
         r = take_over(o, v, me | WAIT);
         if (r != -EAGAIN)
             return r;
-        if (mpri_now_ns() >= deadline_ns)
+        now = mpri_now_ns();
+        if (now >= deadline_ns)
             return -ETIMEDOUT;
         r = mpri_deadlock_look(watch);
         if (r < 0)
@@ -115,6 +122,8 @@ static int sleep_until_ours(struct mpri_owner *o, uint32_t me,
         mpri_roster_renew();
         if (mpri_waiter_sweep)
             mpri_waiter_sweep();
+        if (now >= look_up)
+            return -EINTR;
         if (slice < LAST_SLICE)
             slice = mpri_earlier(LAST_SLICE, slice * 2);
     }
@@ -140,7 +149,7 @@ int mpri_owner_wait(struct mpri_owner *o, uint32_t me, int64_t deadline_ns)
         return r;
     mpri_deadlock_begin(&watch, o, me, deadline_ns == MPR_FOREVER);
     r = sleep_until_ours(o, me, &watch, deadline_ns);
-    mpri_deadlock_end(&watch);
+    mpri_deadlock_end(&watch, r == -EINTR);
     MPRI_TESTPOINT("owner.woken");
     return r;
 }

@@ -31,7 +31,13 @@
 #include <errno.h>
 #include <stdbool.h>
 
-enum { MPRI_LABEL = 32 };
+/* The name that the maker of an object gave it. Fixed after init. */
+struct mpri_label {
+    char text[32];
+};
+
+/* name: cut to 31 bytes; NULL is none. */
+void mpri_label_set(struct mpri_label *l, const char *name);
 
 struct mpri_owner {
     mpri_a32 word;
@@ -41,11 +47,16 @@ struct mpri_owner {
     mpri_a32 depth; /* how often an RLock's owner acquired it */
     mpri_a32 sure;  /* nobody but the owner will release it */
     uint64_t unused[2];
-    char label[MPRI_LABEL]; /* Fixed after init */
+    struct mpri_label label;
 };
 _Static_assert(sizeof(struct mpri_owner) == 64, "header and words: one line");
 
 enum { MPRI_ACTOR_BITS = 18 };
+
+/* A wait that goes on returns -EINTR about this often: a signal handler that
+ * ran at the very end of a slice of sleep interrupts nothing, and its host is
+ * to see what it left. Nanoseconds. */
+enum { MPRI_LOOK_UP = 500000000 };
 #define MPRI_OWNER_WAIT      0x80000000U
 #define MPRI_OWNER_ABANDONED (0x1fffU << MPRI_ACTOR_BITS)
 
@@ -88,8 +99,8 @@ static inline uint32_t mpri_owner_now(const struct mpri_owner *o)
     return v == MPRI_OWNER_ABANDONED ? 0 : v;
 }
 
-/* Starts free. label: cut to MPRI_LABEL - 1 bytes; NULL is none. */
-void mpri_owner_init(struct mpri_owner *o, const char *label);
+/* Starts free. */
+void mpri_owner_init(struct mpri_owner *o, const char *name);
 
 /* What acquire does when the word is not simply free. */
 int mpri_owner_wait(struct mpri_owner *o, uint32_t me, int64_t deadline_ns);

@@ -10,10 +10,17 @@ void mpri_sync_register(void);
 
 void mpri_lock_register(void);
 void mpri_rlock_register(void);
+void mpri_event_register(void);
+void mpri_semaphore_register(void);
+void mpri_condition_register(void);
+void mpri_barrier_register(void);
+
+/* Opens a new block of kind BYTES, zeroed, for an object of this folder. */
+int mpri_sync_create(mpr_handle *h, uint64_t size);
 
 /* Opens a new block of that kind whose payload begins with a mpri_owner and
  * is no longer than it. */
-int mpri_owner_create(mpr_handle *h, unsigned kind, const char *label);
+int mpri_owner_create(mpr_handle *h, unsigned kind, const char *name);
 
 /* The operations of such a block (kind.h). */
 void mpri_owner_block_abandon(struct mpri_block *b, uint32_t slot);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -29,6 +30,18 @@ static inline int64_t soon(void)
 {
     return mpr_after(30);
 }
+
+/* The result of a wait that is called again when it was interrupted. */
+#define AGAIN(call)                   \
+    __extension__({                   \
+        int64_t end_ = mpr_after(60); \
+        int again_;                   \
+        do {                          \
+            again_ = (call);          \
+            assert(mpr_now() < end_); \
+        } while (again_ == -EINTR);   \
+        again_;                       \
+    })
 
 static inline uint32_t new_actor(void)
 {
@@ -71,6 +84,17 @@ static inline int finish(mpr_process *p)
 static inline void kill_now(mpr_process *p)
 {
     assert(mpr_process_signal(p, SIGKILL) == 0);
+}
+
+/* Kills a child and waits until the kernel has taken it down, without anybody
+ * of the family having noticed. */
+static inline void kill_unseen(mpr_process *p)
+{
+    siginfo_t info;
+
+    kill_now(p);
+    assert(waitid(P_PID, (id_t)mpr_process_pid(p), &info, WEXITED | WNOWAIT) ==
+           0);
 }
 
 /* Runs f(arg) in a child that is killed when it passes the named test point
