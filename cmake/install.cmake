@@ -19,6 +19,10 @@ if(MP_INSTALL_DEV)
   set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/mp)
   install(TARGETS mpr EXPORT mp
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  if(MP_LUA_MODULE)
+    install(TARGETS mp_lua EXPORT mp
+      ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  endif()
   install(FILES ${PROJECT_SOURCE_DIR}/runtime/mpr.h
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   install(FILES ${PROJECT_SOURCE_DIR}/lua/core/mpr_lua.h
@@ -39,8 +43,10 @@ if(MP_INSTALL_DEV)
   # Relative, so that `cmake --install --prefix` and a moved tree stay right.
   file(RELATIVE_PATH pc_to_prefix
     /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
-  configure_file(${CMAKE_CURRENT_LIST_DIR}/mp.pc.in
-    ${PROJECT_BINARY_DIR}/mp.pc @ONLY)
-  install(FILES ${PROJECT_BINARY_DIR}/mp.pc
-    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  foreach(pc mp mp-lua)
+    configure_file(${CMAKE_CURRENT_LIST_DIR}/${pc}.pc.in
+      ${PROJECT_BINARY_DIR}/${pc}.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/${pc}.pc
+      DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  endforeach()
 endif()

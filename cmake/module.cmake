@@ -20,6 +20,21 @@ add_custom_command(OUTPUT ${embedded}
   DEPENDS ${lua_half_files} ${PROJECT_SOURCE_DIR}/tools/embed.cmake
   COMMENT "Embedding lua/mp" VERBATIM)
 
+# For hosts that embed Lua: the same objects as a library, mp::lua.
+add_library(mp_lua STATIC ${core_sources} ${embedded})
+add_library(mp::lua ALIAS mp_lua)
+set_target_properties(mp_lua PROPERTIES
+  EXPORT_NAME lua
+  POSITION_INDEPENDENT_CODE ON)
+target_include_directories(mp_lua
+  PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/lua/core>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_include_directories(mp_lua SYSTEM PRIVATE ${LUA_INCLUDE_DIR})
+target_link_libraries(mp_lua
+  PRIVATE $<BUILD_INTERFACE:mp_flags>
+  PUBLIC mpr)
+
+list(FILTER core_sources EXCLUDE REGEX "host_main\\.c$")
 add_library(core MODULE ${core_sources} ${embedded})
 set_target_properties(core PROPERTIES
   PREFIX ""

@@ -107,6 +107,11 @@ static int adopt(char *at)
     return mpri_roster_enter(slot, generation);
 }
 
+int mpr_process_is_ordered(void)
+{
+    return getenv(MPRI_CHILD_VARIABLE) != NULL;
+}
+
 int mpr_process_adopt(mpr_process *self)
 {
     const char *text = getenv(MPRI_CHILD_VARIABLE);

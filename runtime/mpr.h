@@ -741,6 +741,9 @@ MPR_API int mpr_process_serve(mpr_process *p);
  * started: 0, -ETIMEDOUT, -EINTR. */
 MPR_API int mpr_process_await(mpr_process *p, int64_t deadline_ns);
 
+/* Whether this program was started so and has not adopted yet. */
+MPR_API int mpr_process_is_ordered(void);
+
 /* In a program that was started so: makes it the member that its creator
  * prepared, before anything else of mpr. -ENOENT: it was not. */
 MPR_API int mpr_process_adopt(mpr_process *self);

@@ -3,6 +3,7 @@
 
 #include "arg.h"
 #include "conn.h"
+#include "host.h"
 #include "object.h"
 #include "process.h"
 #include "state.h"
@@ -170,5 +171,6 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_process(L, S);
     mpl_open_conn(L, S);
     mpl_open_wait(L);
+    mpl_open_host(L);
     return 1;
 }

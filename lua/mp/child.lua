@@ -11,6 +11,7 @@ end
 
 local order = handle:take()
 rawset(_G, "arg", order.arg)
+package.path, package.cpath = order.path, order.cpath
 if order.job.forkserver then
   require("mp.forkserver").serve(order.job)
 end

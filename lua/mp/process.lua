@@ -316,14 +316,19 @@ local function run_at_exit()
     local good, err = xpcall(table.remove(at_exit), Error.catch)
     if not good then
       ok = false
-      io.stderr:write(tostring(err), "\n")
+      core.report(tostring(err))
     end
   end
   return ok
 end
 
--- Daemons end, other children are waited for.
-local function end_children()
+-- Daemons end, other children are waited for: for so many seconds, if given.
+local function end_children(seconds)
+  local deadline = seconds and core.time() + seconds
+  local function left(most)
+    local rest = deadline and math.max(0, deadline - core.time())
+    return rest and most and math.min(rest, most) or rest or most
+  end
   local rest = {}
   for _, child in pairs(children) do
     rest[#rest + 1] = rawget(child, STATE)
@@ -334,18 +339,18 @@ local function end_children()
     end
   end
   for _, s in ipairs(rest) do
-    if s.daemon and not s.handle:join(1) then
+    if s.daemon and not s.handle:join(left(1)) then
       s.handle:signal(core.SIGKILL)
     end
   end
   for _, s in ipairs(rest) do
-    s.handle:join()
+    s.handle:join(left())
   end
   children = {}
 end
 
 local function report(name, err)
-  io.stderr:write(("Process %s:\n%s\n"):format(name, tostring(err)))
+  core.report(("Process %s:\n%s"):format(name, tostring(err)))
 end
 
 local function leave(code)
@@ -357,6 +362,7 @@ local function leave(code)
     report(current.name, err)
   end
   start.finish()
+  pcall(core.close_state)
   core.exit(rawget(current, STATE).handle, code & 0xff)
 end
 
@@ -677,7 +683,7 @@ end
 --- The end of the main program, and of a host's state.
 function process.finish()
   run_at_exit()
-  end_children()
+  end_children(core.shutdown())
   start.finish()
 end
 

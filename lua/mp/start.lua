@@ -18,29 +18,28 @@ local function order(job)
   return {
     job = job,
     arg = arg,
+    path = package.path,
+    cpath = package.cpath,
   }
 end
 
-local function program()
-  if executable then
-    return executable
-  end
-  local path = core.executable()
-  if path and path:match "/lua[%d%.]*$" then
-    return path
-  end
-  error(
-    "cannot start a program of its own: this is not the Lua interpreter (see mp.set_executable)",
-    0
-  )
-end
-
 local function command()
+  local kind = core.host()
+  if kind == "host" and not executable then
+    return { core.executable(), "mp-worker" }
+  end
+  if not executable and not kind then
+    error(
+      "cannot start a program of its own: this one is not the Lua interpreter"
+        .. " and did not call mpr_host_main (see mp.set_executable)",
+      0
+    )
+  end
   local code = ("package.path=%q package.cpath=%q require 'mp.child'"):format(
     package.path,
     package.cpath
   )
-  return { program(), "-e", code }
+  return { executable or core.executable(), "-e", code }
 end
 
 function start.fork(options)
