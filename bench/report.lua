@@ -1,0 +1,243 @@
+-- Turns results of ./dev bench into docs/benchmarks.md and its pictures:
+--   lua5.4 bench/report.lua [RESULTS…] [--to DIRECTORY]
+-- from the repository's root; build/bench.jsonl and docs by default. Of a row
+-- in several files the last counts. Rows below their target are listed with
+-- the reason that bench/reasons.lua gives; one without is an error.
+package.path = "./?.lua;" .. package.path
+
+local json = require "bench.lib.json"
+local reasons = require "bench.reasons"
+local show = require "bench.lib.show"
+local svg = require "bench.lib.svg"
+local units <const> = require("bench.lib.rows").units
+
+-- The rows of the picture for people in a hurry.
+local headline <const> = {
+  "process.fork", "process.forkserver", "pipe.awake", "queue.one_to_one", "queue.four_to_four",
+  "queue.strings_warm", "sync.lock", "sync.contended", "sync.condition_awake", "value.read",
+  "value.array_read", "pool.map", "pool.imap_unordered", "pool.apply", "pool.life_8", "dict.get",
+  "dict.set", "pool.memory",
+}
+
+local groups <const> = {
+  process = "Processes", pipe = "Pipes", codec = "What is sent, as bytes",
+  sync = "Locks and waiting", value = "Values and arrays", queue = "Queues", pool = "The pool", dict = "Shared tables",
+  scaling = "How cost grows",
+}
+
+local function arguments(words)
+  local files, to, i = {}, "docs", 1
+  while words[i] do
+    if words[i] == "--to" then
+      i = i + 1
+      to = assert(words[i], "--to needs a directory")
+    else
+      files[#files + 1] = words[i]
+    end
+    i = i + 1
+  end
+  return #files > 0 and files or { "build/bench.jsonl" }, to
+end
+
+-- The machine of the last file, and the records in the order of first sight.
+local function read_results(files)
+  local about, list, by_id = nil, {}, {}
+  for _, path in ipairs(files) do
+    for line in io.lines(path) do
+      local record <const> = json.decode(line)
+      if not record.row then
+        about = record
+      elseif by_id[record.row] then
+        list[by_id[record.row]] = record
+      else
+        list[#list + 1] = record
+        by_id[record.row] = #list
+      end
+    end
+  end
+  return assert(about, "no results"), list
+end
+
+local function row_of(record)
+  return { scale = units[record.unit].scale, more = record.better == "more" }
+end
+
+local function with_unit(record, x)
+  return x and show.value(row_of(record), x) .. " " .. record.unit or "–"
+end
+
+local function times(ratio, need)
+  if not ratio then
+    return "–"
+  end
+  return show.number(ratio) .. " ×" .. (need and (" (%s)"):format(show.number(need)) or "")
+end
+
+local function inverse(x)
+  return x and 1 / x
+end
+
+local function cells(...)
+  return "| " .. table.concat({ ... }, " | ") .. " |"
+end
+
+local function table_line(record)
+  local floor <const> = record.ratio.lua and record.need.lua and "lua" or "floor"
+  return cells(
+    record.text,
+    with_unit(record, record.medians.mp),
+    with_unit(record, record.medians.cpython),
+    times(record.ratio.cpython, record.need.cpython),
+    with_unit(record, record.medians[floor]) .. (floor == "lua" and " (Lua)" or ""),
+    times(inverse(record.ratio[floor]), inverse(record.need[floor])),
+    record.target_text == "-" and "–" or record.target_text,
+    record.met or "–")
+end
+
+local function points_lines(record)
+  local lines <const> = { "", record.text .. ":", "" }
+  for _, side in ipairs { { "mp", "mp" }, { "cpython", "CPython" } } do
+    local points <const> = record.points[side[1]]
+    if points then
+      lines[#lines + 1] = ("- %s: %s"):format(
+        side[2], show.points({ points = record.points_unit }, points))
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
+local function unmet(list)
+  local lines, without = {}, {}
+  for _, record in ipairs(list) do
+    if record.met and record.met ~= "yes" then
+      local reason <const> = reasons[record.row]
+      if not reason then
+        without[#without + 1] = record.row
+      end
+      local only <const> = record.met:match("^against (%l+)$")
+      lines[#lines + 1] = ("- **%s**: %s where %s was wanted%s. %s"):format(
+        record.text, with_unit(record, record.medians.mp), record.target_text,
+        only and (" (met against %s only)"):format(only == "cpython" and "CPython" or "the floor")
+          or "",
+        reason or "No reason is known.")
+    end
+  end
+  return lines, without
+end
+
+local head <const> = [[
+# Benchmarks
+
+Written by `bench/report.lua` from the results of `./dev bench`; do not edit.
+
+Measured on %s: %s, %d CPUs, %d MB, %s, %s; %s (%s), %s, %s.
+
+mp, CPython and the floors did the same work in turn, each in a process of its
+own, and each checked its results; the medians are shown. **Floor** is a C
+program that does the least the kernel allows: no Lua, no timeouts, no safety
+against killed processes; where it says (Lua), a C function called from Lua.
+"× CPython" is how many times better mp is, "× floor" how many times worse than
+the floor. Because the speed of machines differs and drifts, what counts is the
+ratio in one run: in brackets stands the ratio that the target asks for, given
+the figures the target was chosen beside. "Met" says "yes" if each ratio asked
+for is reached.
+
+![mp against CPython](benchmarks/ratio.svg)
+]]
+
+local columns <const> = cells(
+  "what", "mp", "CPython", "× CPython", "floor", "× floor", "target", "met")
+  .. "\n" .. "|---|--:|--:|--:|--:|--:|--:|---|"
+
+local function page(about, list, lines)
+  local out = {
+    head:format(about.date, about.cpu, about.cpus, about.memory_mb, about.system, about.kernel,
+      about.mp, about.commit, about.lua, about.cpython),
+  }
+  local group
+  for _, record in ipairs(list) do
+    local own <const> = record.row:match("^[^.]+")
+    if own ~= group then
+      group = own
+      out[#out + 1] = ("\n## %s\n\n%s"):format(groups[group], columns)
+    end
+    out[#out + 1] = table_line(record)
+  end
+  for _, record in ipairs(list) do
+    if record.points then
+      out[#out + 1] = points_lines(record)
+    end
+  end
+  out[#out + 1] = "\n![Speed-up by workers](benchmarks/speedup.svg)\n\n## Below the target\n"
+  out[#out + 1] = #lines > 0 and table.concat(lines, "\n") or "No row."
+  return table.concat(out, "\n") .. "\n"
+end
+
+local function ratio_bar(record)
+  local ratio <const> = record.ratio.cpython
+  return {
+    label = record.text, value = ratio, shown = show.number(ratio) .. " ×", good = ratio >= 1,
+  }
+end
+
+local function ratio_chart(list, chosen)
+  local bars = {}
+  for _, record in ipairs(list) do
+    if record.ratio.cpython and (not chosen or chosen[record.row]) then
+      bars[#bars + 1] = ratio_bar(record)
+    end
+  end
+  return { title = "mp against CPython's multiprocessing", log = true, origin = 1, bars = bars,
+    note = "How many times better, in one run on one machine; logarithmic" }
+end
+
+-- Sequential Lua, then the pool by its number of workers.
+local function speedup_chart(by_id)
+  local workers <const> = by_id["scaling.document_workers"]
+  local points <const> = workers and workers.points and workers.points.mp or {}
+  local counts, bars = {}, { { label = "sequential Lua", value = 1, shown = "1 ×", good = true } }
+  for count in pairs(points) do
+    counts[#counts + 1] = tonumber(count)
+  end
+  table.sort(counts)
+  local alone <const> = by_id["pool.speedup"] and by_id["pool.speedup"].medians.mp
+  for _, count in ipairs(counts) do
+    -- The cost of two workers is known against sequential Lua.
+    local value <const> = alone and points["2"]
+      and alone * points["2"] / points[tostring(count)]
+    if value then
+      bars[#bars + 1] = {
+        label = count == 1 and "pool of 1" or ("pool of %d"):format(count),
+        value = value, shown = show.number(value) .. " ×", good = true,
+      }
+    end
+  end
+  return { title = "Speed-up of a CPU-bound map", origin = 0, bars = bars,
+    note = "The documents' f, sums of squares, against a plain loop in Lua" }
+end
+
+local function write(path, text)
+  local file <close> = assert(io.open(path, "w"))
+  file:write(text)
+  print("wrote " .. path)
+end
+
+local files <const>, to <const> = arguments(arg)
+local about <const>, list <const> = read_results(files)
+local by_id, chosen = {}, {}
+for _, record in ipairs(list) do
+  by_id[record.row] = record
+end
+for _, id in ipairs(headline) do
+  chosen[id] = true
+end
+local lines <const>, without <const> = unmet(list)
+assert(os.execute(("mkdir -p '%s/benchmarks'"):format(to)))
+write(to .. "/benchmarks.md", page(about, list, lines))
+write(to .. "/benchmarks/ratio.svg", svg.bars(ratio_chart(list, chosen)))
+write(to .. "/benchmarks/all.svg", svg.bars(ratio_chart(list)))
+write(to .. "/benchmarks/speedup.svg", svg.bars(speedup_chart(by_id)))
+for _, id in ipairs(without) do
+  io.stderr:write("report: no reason in bench/reasons.lua for " .. id .. "\n")
+end
+os.exit(#without == 0)
