@@ -645,6 +645,12 @@ MPR_API int mpr_array_attach(mpr_array *a, mpr_handle *h);
 MPR_API int mpr_array_view(const mpr_array *a, uint64_t off,
                            const struct mpr_cells *what, mpr_array *view);
 
+/* Whether a value or array behind a handle has no lock. */
+MPR_API int mpr_array_is_raw(const mpr_handle *h);
+
+/* Opens a handle on the Struct of its cells. -ENOENT: they have a code. */
+MPR_API int mpr_array_format(const mpr_array *a, mpr_handle *format);
+
 /* Opens a handle on its lock. -ENOENT: it has none; -ENOMEM. */
 MPR_API int mpr_array_lock(const mpr_array *a, mpr_handle *lock);
 

@@ -6,6 +6,7 @@
 #include "host.h"
 #include "object.h"
 #include "process.h"
+#include "row.h"
 #include "state.h"
 #include "value.h"
 #include "wait.h"
@@ -170,6 +171,9 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_value(L, -2);
     mpl_open_process(L, S);
     mpl_open_conn(L, S);
+    mpl_open_struct(L, S);
+    mpl_open_number(L, S);
+    mpl_open_array(L, S);
     mpl_open_wait(L);
     mpl_open_host(L);
     return 1;

@@ -18,7 +18,8 @@ static const struct mpl_class *class_of_kind(const struct mpl_state *S,
 void *mpl_object_new(lua_State *L, struct mpl_state *S,
                      const struct mpl_class *class)
 {
-    struct mpl_object *o = lua_newuserdatauv(L, class->size, 0);
+    struct mpl_object *o =
+        lua_newuserdatauv(L, class->size, class->user_values);
 
     (void)S;
     memset(o, 0, class->size);
@@ -172,11 +173,11 @@ void mpl_class_open(lua_State *L, struct mpl_state *S,
     luaL_setfuncs(L, class->methods, 1);
     if (class->waitable)
         mpl_set_waitable(L);
-    if (class->property) {
+    if (class->property || class->index) {
         mpl_state_push(L);
         lua_insert(L, -2);
         lua_pushlightuserdata(L, (void *)(uintptr_t) class);
-        lua_pushcclosure(L, get_index, 3);
+        lua_pushcclosure(L, class->index ? class->index : get_index, 3);
     }
     lua_setfield(L, -2, "__index");
     lua_pushstring(L, class->name);

@@ -26,13 +26,18 @@ struct mpl_class {
     size_t size;      /* of the userdata */
     size_t handle;    /* offset of the mpr_handle in it */
     unsigned kind;
-    bool waitable; /* gets pollfd, events, timeout, getfd, dirty (wait.h) */
+    int user_values; /* of the userdata, nil at first */
+    bool waitable;   /* gets pollfd, events, timeout, getfd, dirty (wait.h) */
     const luaL_Reg *methods;
     const luaL_Reg *meta; /* beside __gc, __name, __index, __metatable */
 
     /* Pushes the property and returns true, or returns false. May be NULL:
      * then __index is the table of methods, which is faster. */
     bool (*property)(lua_State *L, struct mpl_object *o, const char *key);
+
+    /* __index itself, where each nanosecond counts; upvalue 2 is the table of
+     * methods. NULL: as above. */
+    lua_CFunction index;
 
     /* Takes the handle that came in a message and makes the rest of the
      * userdata fit it. NULL: the handle is copied. */

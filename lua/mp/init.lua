@@ -32,6 +32,12 @@ local mp = {
   wait = core.wait,
   getfd = core.getfd,
 
+  Value = core.Value,
+  RawValue = core.RawValue,
+  Array = core.Array,
+  RawArray = core.RawArray,
+  Struct = core.Struct,
+
   dumps = core.dumps,
   loads = core.loads,
   class = core.class,

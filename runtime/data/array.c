@@ -258,6 +258,16 @@ int mpr_array_view(const mpr_array *a, uint64_t off,
         off, what, view);
 }
 
+int mpr_array_is_raw(const mpr_handle *h)
+{
+    return cells_of(h)->raw != 0;
+}
+
+int mpr_array_format(const mpr_array *a, mpr_handle *format)
+{
+    return mpri_ref_open(&cells_of(&a->h)->format, format);
+}
+
 int mpr_array_lock(const mpr_array *a, mpr_handle *lock)
 {
     struct cells *c = mpri_block_data(root_of(&a->h));
