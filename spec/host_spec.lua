@@ -39,9 +39,9 @@ describe("a host", function()
   end)
 
   local function by_cmake(name)
-    sh(("cmake -S examples/%s -B %s/%s -DCMAKE_PREFIX_PATH=%s/prefix && cmake --build %s/%s"):format(
-      name, root, name, root, root, name
-    ))
+    local where <const> = root .. "/" .. name
+    sh(("cmake -S examples/%s -B %s -DCMAKE_PREFIX_PATH=%s/prefix"):format(name, where, root))
+    sh("cmake --build " .. where)
     return ("%s/%s/%s"):format(root, name, name)
   end
 
