@@ -314,3 +314,76 @@ describe("__mp_pack and __mp_unpack", function()
     assert.equal(1, Box.unpacked)
   end)
 end)
+
+describe("an error value", function()
+  before_each(helper.baseline)
+  after_each(helper.leaks)
+
+  local function fail_with(make)
+    local p <close> = mp.spawn(function()
+      error(make(), 0)
+    end)
+    local ok, e = pcall(p.result, p, 20)
+    assert.is_false(ok)
+    return e
+  end
+
+  it("arrives whatever is in it: as text what cannot be sent", function()
+    local e <const> = fail_with(function()
+      return {
+        code = 7,
+        co = coroutine.create(print),
+        f = coroutine.wrap(print),
+        list = { io.stdout, io.stdout, "text" },
+      }
+    end)
+    assert.equal(7, e.value.code)
+    assert.matches("^thread: 0x", e.value.co)
+    assert.matches("^function: ", e.value.f)
+    assert.matches("^file %(0x", e.value.list[1])
+    assert.matches("^file %(0x", e.value.list[2])
+    assert.equal("text", e.value.list[3])
+  end)
+
+  it("arrives without its metatable, if that has no name", function()
+    local e <const> = fail_with(function()
+      local mt <const> = {
+        __tostring = function(err)
+          return "code " .. err.code
+        end,
+      }
+      return setmetatable({ code = 7, inner = setmetatable({ 8 }, mt) }, mt)
+    end)
+    assert.matches("^code 7\n", tostring(e))
+    assert.same({ code = 7, inner = { 8 } }, e.value)
+    assert.is_nil(getmetatable(e.value))
+  end)
+
+  it("arrives though its hooks and its __tostring fail", function()
+    local C <const> = mp.class(name(), {
+      __mp_pack = function()
+        error "no"
+      end,
+      __tostring = function()
+        error "neither"
+      end,
+    })
+    local e <const> = fail_with(function()
+      return { setmetatable({}, C), 9 }
+    end)
+    assert.matches("^%(a table whose text cannot be had%)$", e.value[1])
+    assert.equal(9, e.value[2])
+  end)
+
+  it("arrives when it is nested too deep", function()
+    local e <const> = fail_with(function()
+      local list = {}
+      for _ = 1, 100010 do
+        list = { list }
+      end
+      return { code = 7, list = list }
+    end)
+    assert.equal(7, e.value.code)
+    assert.equal("table", type(e.value.list[1][1]))
+  end)
+end)

@@ -213,6 +213,20 @@ describe("mp.dumps and mp.loads", function()
       assert.equal(90001, n)
     end))
 
+    it("90 000 objects, each in the one before", within(20, function()
+      local C <const> = mp.class("spec.Deep", {})
+      local list = setmetatable({}, C)
+      for i = 1, 90000 do
+        list = setmetatable({ i, up = list }, C)
+      end
+      local got, n = roundtrip(list), 0
+      while got do
+        assert(getmetatable(got) == C)
+        got, n = got.up, n + 1
+      end
+      assert.equal(90001, n)
+    end))
+
     it("too deep is an error on both sides", within(20, function()
       local list = {}
       for _ = 1, 100001 do
@@ -220,7 +234,7 @@ describe("mp.dumps and mp.loads", function()
       end
       assert.matches("^cannot send value%[1%]%[1%].+%.%.%..+%(a table: nesting too deep%)$",
         refusal(list))
-      local bytes <const> = "\1" .. ("\xf0\0\1"):rep(100001) .. "\1"
+      local bytes <const> = "\1" .. ("\xf0\0\1"):rep(200001) .. "\1"
       assert.error(function()
         mp.loads(bytes)
       end, "cannot decode: nesting too deep")

@@ -30,10 +30,13 @@ static bool put_metatable(struct mpl_walk *w)
     return true;
 }
 
+/* Its tag is taken back. Where losses are allowed the fields travel alone. */
 static enum mpl_step nameless(struct mpl_walk *w, int object, size_t at)
 {
     w->e->out.end = w->e->out.bytes + at;
     lua_settop(w->L, object);
+    if (w->flags & MPL_LOSSY && lua_istable(w->L, object))
+        return mpl_encode_open_table(w);
     return mpl_encode_unsendable(w, "its metatable has no name: see mp.class");
 }
 

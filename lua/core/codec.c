@@ -50,7 +50,7 @@ static int box_gc(lua_State *L)
 
 struct mpl_box *mpl_box_push(lua_State *L)
 {
-    struct mpl_box *box = lua_newuserdatauv(L, sizeof *box, 1);
+    struct mpl_box *box = lua_newuserdatauv(L, sizeof *box, 0);
 
     box->encoder = NULL;
     if (luaL_newmetatable(L, "mp.encoder")) {
@@ -63,27 +63,14 @@ struct mpl_box *mpl_box_push(lua_State *L)
     return box;
 }
 
-static void parcel_of(const struct mpl_encoder *e, struct mpr_parcel *parcel)
+void mpl_codec_parcel(const struct mpl_state *S, struct mpr_parcel *parcel)
 {
+    const struct mpl_encoder *e = S->codec.encoder;
+
     parcel->bytes = e->out.bytes;
     parcel->size = mpr_writer_size(&e->out);
     parcel->refs = e->refs;
     parcel->ref_count = e->ref_count;
-}
-
-void mpl_codec_parcel(const struct mpl_state *S, struct mpr_parcel *parcel)
-{
-    parcel_of(S->codec.encoder, parcel);
-}
-
-void mpl_codec_keep(lua_State *L, struct mpl_state *S,
-                    struct mpr_parcel *parcel)
-{
-    struct mpl_box *box = mpl_box_push(L);
-
-    box->encoder = S->codec.encoder;
-    S->codec.encoder = NULL;
-    parcel_of(box->encoder, parcel);
 }
 
 static int new_table(lua_State *L, const char *mode)

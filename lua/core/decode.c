@@ -159,7 +159,7 @@ struct mpl_made *mpl_made_push(struct mpl_decoder *d, enum mpl_due due,
             mpl_bad_message(d, "nesting too deep");
         d->checked = top + 8 * SLOTS;
     }
-    if (d->depth == MPR_WIRE_DEPTH)
+    if (d->depth == 2 * MPR_WIRE_DEPTH) /* a table and its metatable each */
         mpl_bad_message(d, "nesting too deep");
     if (d->depth == d->capacity)
         grow_made(d);

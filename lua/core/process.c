@@ -103,8 +103,8 @@ static int process_name(lua_State *L)
     return 1;
 }
 
-/* p:give(…): the values become the process's message. What cannot be sent
- * raises. -> true | nil, why */
+/* p:give(ok, …): the values become the process's message. What cannot be sent
+ * raises, but not with ok false: an error always arrives. -> true | nil, why */
 static int process_give(lua_State *L)
 {
     struct mpl_state *S = mpl_self(L);
@@ -112,7 +112,9 @@ static int process_give(lua_State *L)
     struct mpr_parcel parcel;
     int r;
 
-    mpl_encode_values(L, 2, lua_gettop(L) - 1, S, MPL_FUNCTIONS, "result");
+    mpl_encode_values(L, 2, lua_gettop(L) - 1, S,
+                      MPL_FUNCTIONS | (lua_toboolean(L, 2) ? 0 : MPL_LOSSY),
+                      "result");
     mpl_codec_parcel(S, &parcel);
     r = mpr_process_give(p, &parcel);
     if (r < 0)

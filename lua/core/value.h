@@ -43,7 +43,9 @@ enum mpl_flags {
     MPL_FUNCTIONS = 1, /* functions and modules may travel */
     MPL_STRING = 2,    /* to or from a string that is kept: it begins with
                         * MPL_FORMAT, and mp objects may not travel */
-    MPL_LOSSY = 4,     /* what cannot be sent travels as its tostring text */
+    MPL_LOSSY = 4,     /* nothing is refused: what cannot be sent travels as its
+                        * tostring text, a table whose metatable cannot
+                        * without it */
 };
 
 enum { MPL_FORMAT = 1 }; /* first byte of what MPL_STRING makes */
@@ -61,14 +63,9 @@ void mpl_encode(lua_State *L, int idx, struct mpl_state *S, unsigned flags,
 void mpl_encode_values(lua_State *L, int first, int n, struct mpl_state *S,
                        unsigned flags, const char *root);
 
-/* What was encoded last. Valid until Lua code runs again: who has to wait
- * before it has been put calls mpl_codec_keep first. */
+/* What was encoded last. Valid until Lua code runs again: who has to wait, and
+ * runs some meanwhile, encodes anew. */
 void mpl_codec_parcel(const struct mpl_state *S, struct mpr_parcel *parcel);
-
-/* Moves what was encoded last out of the scratch into a userdata, which it
- * pushes: the parcel stays valid as long as that userdata lives. */
-void mpl_codec_keep(lua_State *L, struct mpl_state *S,
-                    struct mpr_parcel *parcel);
 
 /* Pushes the values of a message, returns how many. Raises what is wrong with
  * it. bytes, and refs (of ref_count handles, or NULL), are the caller's and

@@ -25,7 +25,7 @@ static int check_push(struct check *c, enum parts parts, uint64_t left)
 {
     if (left == 0 && parts != OPEN_PAIRS)
         return 0;
-    if (c->depth == MPR_WIRE_DEPTH)
+    if (c->depth == 2 * MPR_WIRE_DEPTH) /* items and pairs of each table */
         return -E2BIG;
     if (c->depth == c->capacity) {
         size_t capacity = c->capacity ? 2 * c->capacity : 32;

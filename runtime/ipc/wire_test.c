@@ -311,7 +311,7 @@ static void nesting(void)
 {
     assert(check_nest(1000) == 0);
     assert(check_nest(MPR_WIRE_DEPTH) == 0);
-    assert(check_nest(MPR_WIRE_DEPTH + 10) == -E2BIG);
+    assert(check_nest(2 * MPR_WIRE_DEPTH + 10) == -E2BIG);
 }
 
 /* Any bytes: told from a message or found to be one, never more than read. */
