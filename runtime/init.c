@@ -5,6 +5,7 @@
 #include "base/deadline.h"
 #include "data/data.h"
 #include "ipc/conn.h"
+#include "ipc/queue.h"
 #include "life/block.h"
 #include "life/guard.h"
 #include "life/hold.h"
@@ -31,6 +32,7 @@ static void register_kinds(void)
     mpri_waiter_sweep = mpri_sweep;
     mpri_sync_register();
     mpri_conn_register();
+    mpri_queue_register();
     mpri_layout_register();
     mpri_array_register();
     mpri_memory_register();

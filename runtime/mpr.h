@@ -93,7 +93,7 @@ enum mpr_kind {
     MPR_KIND_EVENT,
     MPR_KIND_BARRIER,
     MPR_KIND_QUEUE,
-    MPR_KIND_SEGMENT, /* a queue's ring */
+    MPR_KIND_SEGMENT, /* of a queue */
     MPR_KIND_VALUE,
     MPR_KIND_ARRAY,
     MPR_KIND_STRUCT,
@@ -106,7 +106,8 @@ enum mpr_kind {
     MPR_KIND_LOG,
     MPR_KIND_MANAGER,
     MPR_KIND_PROXY,
-    MPR_KIND_NOTE, /* a message that stays, inside a job */
+    MPR_KIND_NOTE,    /* a message that stays, inside a job */
+    MPR_KIND_MESSAGE, /* a long one, with objects */
     MPR_KIND_END,
 };
 MPR_API const char *mpr_kind_name(unsigned kind);
@@ -389,7 +390,7 @@ MPR_API const char *mpr_warning(void);
  * What travels through pipes and queues: bytes, and objects that the message
  * keeps alive until it is got. */
 
-enum { MPR_PARCEL_REFS = 900 }; /* objects in one message at most */
+enum { MPR_PARCEL_REFS = 1000000 }; /* objects in one message at most */
 
 /* A message to put; borrowed for the call. */
 struct mpr_parcel {
@@ -417,6 +418,17 @@ struct mpr_message {
 };
 MPR_API void mpr_message_clear(struct mpr_message *m);
 MPR_API void mpr_message_free(struct mpr_message *m);
+
+/* Several messages, got at once; starts as {0}. They share memory: each is
+ * valid until the next get into the batch, and cleared and freed with it. */
+struct mpr_batch {
+    struct mpr_message *messages;
+    uint32_t count;
+    uint32_t capacity;       /* private */
+    struct mpr_message room; /* private: the buffer and the refs of all */
+};
+MPR_API void mpr_batch_clear(struct mpr_batch *b);
+MPR_API void mpr_batch_free(struct mpr_batch *b);
 
 /* ---- pipes -------------------------------------------------------------------
  * Two connected ends. An end is open for as long as some process holds it, or
@@ -450,6 +462,68 @@ MPR_API int mpr_conn_recv(mpr_conn *c, struct mpr_message *m, uint64_t max,
 /* 1 when recv would not wait (a message, or the end), 0 when the deadline
  * passed, -EINTR, -EBADF. */
 MPR_API int mpr_conn_poll(mpr_conn *c, int64_t deadline_ns);
+
+/* ---- queues -------------------------------------------------------------------
+ * First in, first out, for any number of putting and getting processes. What
+ * was put is there at once, for everybody, whatever becomes of who put it; it
+ * is got once. A process killed while it puts has put nothing; one killed
+ * while it gets has left the message to others, or taken it along.
+ *
+ *     struct mpr_parcel out = {.bytes = "hello", .size = 5};
+ *     err = mpr_queue_put(&q, &out, MPR_FOREVER);
+ *
+ *     struct mpr_message in = {0};
+ *     while (mpr_queue_get(&q, &in, MPR_FOREVER) == 0)
+ *         use(in.bytes, in.size);
+ *     mpr_message_free(&in); */
+
+typedef struct mpr_queue {
+    mpr_handle h;
+} mpr_queue;
+
+/* bound: the messages it takes at most; 0: as many as the arena holds. tag: a
+ * number of the maker's, for those who are sent the queue. name: for messages,
+ * or NULL; cut to 31 bytes. -ENOMEM. */
+MPR_API int mpr_queue_create(mpr_queue *q, uint64_t bound, uint32_t tag,
+                             const char *name);
+MPR_API uint32_t mpr_queue_tag(const mpr_queue *q);
+MPR_API uint64_t mpr_queue_bound(const mpr_queue *q); /* 0: none */
+
+/* -ETIMEDOUT: full until then; -EPIPE: closed; -ENOMEM; -EMSGSIZE: too many
+ * objects; -EINTR. Then nothing was put. */
+MPR_API int mpr_queue_put(mpr_queue *q, const struct mpr_parcel *parcel,
+                          int64_t deadline_ns);
+
+/* Puts parcels[*done] … parcels[count - 1], side by side when there is room
+ * for them, and counts *done up; what it counts was put, whatever it returns
+ * (as above). A process killed inside has put a first part of them. */
+MPR_API int mpr_queue_put_many(mpr_queue *q, const struct mpr_parcel *parcels,
+                               size_t count, size_t *done, int64_t deadline_ns);
+
+/* -ETIMEDOUT: empty until then; -EPIPE: closed and empty; -ENOMEM, -E2BIG
+ * (see struct mpr_message), -EINTR: the message stays. */
+MPR_API int mpr_queue_get(mpr_queue *q, struct mpr_message *m,
+                          int64_t deadline_ns);
+
+/* Waits for one and gets at most max that are there: how many, or as above. */
+MPR_API int mpr_queue_get_many(mpr_queue *q, struct mpr_batch *b, uint32_t max,
+                               int64_t deadline_ns);
+
+/* The number of messages at one instant within the call. */
+MPR_API uint64_t mpr_queue_size(const mpr_queue *q);
+
+/* Nothing more will be put: every put, in any process, returns -EPIPE from now
+ * on; every get drains first. */
+MPR_API void mpr_queue_close(mpr_queue *q);
+MPR_API int mpr_queue_closed(const mpr_queue *q);
+
+/* For those who count work and not messages: a message is unfinished from its
+ * put until a call of task_done; join waits until none is. What a killed
+ * process had got and not finished stays unfinished. -EINVAL: more calls than
+ * puts; -ETIMEDOUT, -EINTR. */
+MPR_API int mpr_queue_task_done(mpr_queue *q);
+MPR_API uint64_t mpr_queue_unfinished(const mpr_queue *q);
+MPR_API int mpr_queue_join(mpr_queue *q, int64_t deadline_ns);
 
 /* ---- waiting for many things -------------------------------------------------
  * Objects that can be waited for (connections, queues, events, …) and

@@ -47,8 +47,8 @@ static void destroy_end(struct mpri_block *b)
     /* 0: a predecessor was killed after the drop below. */
     if (!e->pipe)
         return;
-    mpri_ring_close(ring_of(pipe_of(e), e->side), MPRI_RING_NO_PUT);
-    mpri_ring_close(ring_of(pipe_of(e), !e->side), MPRI_RING_NO_GET);
+    mpri_ring_close(ring_of(pipe_of(e), e->side));
+    mpri_ring_close(ring_of(pipe_of(e), !e->side));
     MPRI_TESTPOINT("conn.closed");
     mpri_ref_drop(&e->pipe);
 }
