@@ -27,14 +27,15 @@ local function needed(row, side)
   return row.target and figure and times_better(row, row.target, figure)
 end
 
--- `medians` is side → number. Returns {ratio = {side → times better},
--- need = {side → times better}, met = "yes" | "no" | "against SIDE" | nil}.
+-- `medians` is side → number. What is a ratio already is not compared. Returns
+-- {ratio = {side → times better}, need = {side → times better}, met = "yes" |
+-- "no" | "against SIDE" | nil}.
 function judge.verdict(row, medians)
   local v = { ratio = {}, need = {} }
   local asked, met, met_by = 0, 0, nil
   for _, side in ipairs { "cpython", "floor", "lua" } do
     v.need[side] = needed(row, side)
-    if medians.mp and medians[side] then
+    if medians.mp and medians[side] and not row.unit:match("^×") then
       v.ratio[side] = times_better(row, medians.mp, medians[side])
       if v.need[side] then
         asked = asked + 1

@@ -2,7 +2,7 @@
 local svg = {}
 
 local row_height <const> = 24
-local label_width <const> = 330
+local letter_width <const> = 7.2 -- of the text's size, generously
 local value_width <const> = 70
 local bar_width <const> = 420
 local top <const> = 64
@@ -60,12 +60,16 @@ end
 -- (where bars begin: 1 for ratios, 0 otherwise). `shown` stands behind the bar.
 function svg.bars(chart)
   local scale <const> = scale_of(chart)
+  local label_width = 100
+  for _, bar in ipairs(chart.bars) do
+    label_width = math.max(label_width, utf8.len(bar.label) * letter_width // 1 + 24)
+  end
   local width <const> = label_width + bar_width + value_width
   local height <const> = top + row_height * #chart.bars + 30
   local bottom <const> = height - 26
   local out = {
-    ('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d"'):format(
-      width, height, width, height)
+    ('<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f"'):format(width, height)
+      .. (' viewBox="0 0 %.0f %.0f"'):format(width, height)
       .. ' font-family="Helvetica, Arial, sans-serif" font-size="13">',
     ("<title>%s</title>"):format(escape(chart.title)),
     '<rect width="100%" height="100%" fill="#ffffff"/>',

@@ -136,9 +136,17 @@ local function document()
   return sum
 end
 
+-- The cost for 0 workers is that of a plain loop.
 local function document_workers()
   local tasks <const> = 20000
-  local result = {}
+  local list <const> = {}
+  local loop <const> = measure.timed(function()
+    for i = 1, tasks do
+      list[i] = document()
+    end
+  end)
+  assert(list[tasks] == 332833500)
+  local result = { [0] = loop / tasks }
   for _, workers in ipairs { 1, 2, 4, 8, 16, 32, 64 } do
     local pool <close> = mp.Pool(workers)
     pool:map(document, mp.range(1, 100))
@@ -194,8 +202,17 @@ return {
     { "Pool", "range" }, imap_items),
   row("map_workers", "one item of Pool.map over 100 000, by so many workers", "ns",
     { "Pool", "range" }, map_workers),
-  row("document_workers", "one item of the documents' f over 20 000, by so many workers", "µs",
-    { "Pool", "range" }, document_workers),
+  {
+    id = "scaling.document_workers",
+    text = "one item of the documents' f over 20 000, by so many workers, 0 being a plain loop",
+    unit = "× cost",
+    points = "µs",
+    floor = false,
+    rounds = 1,
+    limit = 300,
+    needs = { "Pool", "range" },
+    mp = document_workers,
+  },
   row("dict_keys", "get of one key of so many", "ns", { "dict" }, dict_keys),
   {
     id = "scaling.idle",
