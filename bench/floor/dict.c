@@ -45,7 +45,7 @@ static uint64_t hash_of(const char *key)
 
 static struct slot *find(const char *key, uint64_t hash)
 {
-    for (uint64_t i = hash >> 20;; i++) {
+    for (uint64_t i = hash >> 1;; i++) {
         struct slot *slot = &dict->slots[i % SLOTS];
         if (slot->hash == 0 ||
             (slot->hash == hash && strcmp(slot->key, key) == 0))
@@ -75,7 +75,7 @@ static uint64_t get(const char *key)
     return value;
 }
 
-static const int count = 1000000; /* per process */
+static const int count = 500000; /* per process */
 
 static void fill(void)
 {
@@ -102,32 +102,48 @@ static void write_all(int index)
         set(keys[i % KEYS], (uint64_t)i);
 }
 
-static double rate(int processes, void (*f)(int))
+static double together(void (*f)(int))
 {
     fill();
-    return (double)processes * count / floor_team(processes, f);
+    return 2.0 * count / floor_team(2, f);
+}
+
+static double read_alone(void)
+{
+    double start = floor_now();
+    read_all(0);
+    return floor_now() - start;
+}
+
+static double write_alone(void)
+{
+    double start = floor_now();
+    write_all(0);
+    return floor_now() - start;
 }
 
 static double measure_get(void)
 {
-    return rate(1, read_all);
+    fill();
+    return count / floor_best(5, read_alone);
 }
 
 static double measure_set(void)
 {
-    double result = rate(1, write_all);
+    fill();
+    double seconds = floor_best(5, write_alone);
     FLOOR_CHECK(get(keys[0]) == (uint64_t)count - KEYS);
-    return result;
+    return count / seconds;
 }
 
 static double measure_get_by_2(void)
 {
-    return rate(2, read_all);
+    return together(read_all);
 }
 
 static double measure_set_by_2(void)
 {
-    return rate(2, write_all);
+    return together(write_all);
 }
 
 int main(int argc, char **argv)
