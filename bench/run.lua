@@ -12,8 +12,8 @@ local sides = require "bench.lib.sides"
 local usage <const> = [[
 usage: ./dev bench [OPTION...] [ROW...]
 
-Measures the rows whose names begin with ROW, or all. Each side of a row is a
-process of its own; mp, CPython (if python3 is there; MP_PYTHON names another)
+Measures the rows named, or whose names begin so (a group: pool), or all. Each
+side of a row is a process of its own; mp, CPython (if python3 is there; MP_PYTHON names another)
 and the floors take turns, round after round, and the medians are shown. The
 floor is a C program that does the least the kernel allows. Every side checks
 its results.
@@ -202,7 +202,8 @@ local about <const> = machine(peers)
 record_line(json.encode(about))
 if not o.json then
   print(("%s, %d CPUs, %s, load %s; %s, %s, %s"):format(
-    about.cpu, about.cpus, about.kernel, about.load, about.mp, about.lua, about.cpython))
+    about.cpu, about.cpus, about.kernel, about.load, about.mp, about.lua,
+    peers.python and about.cpython or "no python3: nothing to stand in CPython's column"))
   print(show.line(widths, {
     "row", "mp", "CPython", "× (needed)", "floor", "× (needed)", "unit", "target", "met?",
   }))

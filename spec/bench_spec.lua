@@ -107,6 +107,7 @@ describe("bench.lib.rows", function()
   it("are found by the beginning of their ids", function()
     assert.equal(#rows.of("sync"), #rows.select { "sync" })
     assert.equal(1, #rows.select { "queue.one_to_one", "queue.one" })
+    assert.equal(1, #rows.select { "process.fork" }, "an id is itself only")
     local none <const>, prefix <const> = rows.select { "sync", "nosuch" }
     assert.is_nil(none)
     assert.equal("nosuch", prefix)

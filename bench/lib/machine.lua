@@ -31,6 +31,6 @@ return function(sides)
     mp = mp_version(),
     commit = output_of("git rev-parse --short HEAD"),
     lua = output_of(("%s -v"):format(sides.lua)):match("^Lua [%d.]+") or _VERSION,
-    cpython = sides.python and output_of(sides.python .. " --version") or "not there",
+    cpython = sides.python and output_of(sides.python .. " --version") or "no python3",
   }
 end

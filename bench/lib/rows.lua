@@ -90,16 +90,19 @@ function rows.all()
   return list
 end
 
--- Those whose ids begin with one of the prefixes, or all; nil and the prefix
--- that fits none.
+-- Those whose ids are one of the words or begin with one that is no id itself,
+-- or all without words; nil and the word that fits none.
 function rows.select(prefixes)
   if #prefixes == 0 then
     return rows.all()
   end
-  local list, taken, used = {}, {}, {}
+  local list, taken, used, ids = {}, {}, {}, {}
+  for _, row in ipairs(rows.all()) do
+    ids[row.id] = true
+  end
   for _, row in ipairs(rows.all()) do
     for _, prefix in ipairs(prefixes) do
-      if row.id:sub(1, #prefix) == prefix then
+      if row.id == prefix or not ids[prefix] and row.id:sub(1, #prefix) == prefix then
         used[prefix] = true
         if not taken[row] then
           taken[row] = true
