@@ -13,10 +13,10 @@ local usage <const> = [[
 usage: ./dev bench [OPTION...] [ROW...]
 
 Measures the rows named, or whose names begin so (a group: pool), or all. Each
-side of a row is a process of its own; mp, CPython (if python3 is there; MP_PYTHON names another)
-and the floors take turns, round after round, and the medians are shown. The
-floor is a C program that does the least the kernel allows. Every side checks
-its results.
+side of a row is a process of its own; mp, CPython (if python3 is there;
+MP_PYTHON names another) and the floors take turns, round after round, and the
+medians are shown. The floor is a C program that does the least the kernel
+allows. Every side checks its results.
 
   --list          name the rows
   --rounds N      rounds of each row (default: 5, fewer for slow rows)
@@ -25,9 +25,9 @@ its results.
   --output FILE   one line of JSON per row (default build/bench.jsonl)
   --json          print these lines instead of the table
 
-Columns: "× CPython" is how many times better mp is than CPython, "× floor" how
-many times worse than the floor, in brackets what the target asks for: the
-machine's speed drifts, so what counts is the ratio in this run.]]
+Behind CPython stands how many times better mp is, behind the floor how many
+times worse, in brackets what the target asks for: the machine's speed drifts,
+so what counts is the ratio in this run.]]
 
 local function fail(form, ...)
   io.stderr:write("bench: ", form:format(...), "\n")
