@@ -186,6 +186,41 @@ describe("mp.Pipe", function()
       p:join()
     end))
 
+    it("does not wait for a child that cannot reach the other end", within(10, function()
+      local a, b = mp.Pipe()
+      local p = mp.spawn(function(conn)
+        local n = 0
+        for v in conn:messages() do
+          n = n + v
+        end
+        return n
+      end, b)
+      b:close()
+      a:send(1)
+      a:send(2)
+      a:close() -- the child was forked with this end in reach of nobody
+      assert.equal(3, p:result())
+    end))
+
+    it("is kept open by a child that reaches it somehow", within(10, function()
+      local a, b <close> = mp.Pipe()
+      local c, d <close> = mp.Pipe()
+      rawset(_G, "some_global", { deep = { a } })
+      local function inner() return c end
+      local p = mp.spawn(function()
+        b:recv() -- an upvalue
+        local reached = rawget(_G, "some_global").deep[1] -- a global
+        reached:send "by a global"
+        inner():send "by an upvalue's upvalue"
+      end)
+      a:send "go"
+      assert.equal("by a global", b:recv())
+      assert.equal("by an upvalue's upvalue", d:recv())
+      p:join()
+      rawset(_G, "some_global", nil)
+      a:close() c:close()
+    end))
+
     it("is seen when its last holder ended, before it is joined", within(10, function()
       local a <close>, b = mp.Pipe()
       local p = mp.spawn(function() a:close() b:send(1) end)

@@ -2,6 +2,7 @@
  * need C. The methods themselves are lua/mp/start.lua. */
 
 #include "arg.h"
+#include "given.h"
 #include "process.h"
 
 #include <errno.h>
@@ -28,19 +29,25 @@ static void get_options(lua_State *L, struct mpr_process_options *o)
     o->daemon = lua_toboolean(L, 2);
 }
 
-/* core.fork(name, daemon) -> process | process, true (in the child) | nil,
- * message, errno */
+/* core.fork(name, daemon, given) -> process | process, true (in the child) |
+ * nil, message, errno. The child keeps the ends of pipes that given leads to
+ * (given.h). */
 static int process_fork(lua_State *L)
 {
     struct mpr_process_options options;
+    struct mpl_given *given;
     struct mpl_process *ud;
     int r;
 
+    lua_settop(L, 3);
     get_options(L, &options);
+    given = mpl_given_push(L, mpl_self(L), 3);
     ud = new_process(L);
     r = mpr_process_fork(&ud->p, &options);
     if (r < 0)
         return mpl_fail(L, r);
+    if (r == MPR_IN_CHILD && given)
+        mpl_given_close_others(L, mpl_self(L), given);
     /* A child has few reasons to write to memory that it shares. */
     if (r != MPR_IN_CHILD)
         mpl_object_opened(L, mpl_self(L), &ud->o);

@@ -35,6 +35,7 @@ void mpl_object_opened(lua_State *L, struct mpl_state *S, struct mpl_object *o)
     lua_pushvalue(L, -2);
     lua_rawseti(L, -2, (lua_Integer)mpr_handle_id(o->handle));
     lua_pop(L, 1);
+    S->connections += o->class->kind == MPR_KIND_CONNECTION;
 }
 
 void mpl_object_push(lua_State *L, struct mpl_state *S, mpr_handle *h)
@@ -105,6 +106,7 @@ void mpl_object_close(struct mpl_state *S, struct mpl_object *o)
         return;
     if (o->class->release && mpr_is_member())
         o->class->release(S, o);
+    S->connections -= o->class->kind == MPR_KIND_CONNECTION;
     mpr_handle_close(o->handle);
 }
 

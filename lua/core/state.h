@@ -24,6 +24,7 @@ struct mpl_state {
     struct mpl_codec codec;
     const struct mpl_class *classes[MPL_CLASSES]; /* of arena objects */
     unsigned class_count;
+    unsigned connections; /* ends of pipes that are open (given.h) */
 };
 
 /* The state of the running C function. */

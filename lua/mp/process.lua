@@ -498,7 +498,7 @@ function Process:start()
   local method = s.method or start.get_start_method()
   local class = getmetatable(self).class
   local job = method ~= "fork" and describe_job(self, class) or nil
-  local handle, second = start[method]({ name = s.name, daemon = s.daemon }, job)
+  local handle, second = start[method]({ name = s.name, daemon = s.daemon, given = self }, job)
   if not handle then
     error(("cannot start process '%s': %s"):format(s.name, second), 2)
   end

@@ -1,5 +1,7 @@
 --- The three ways to start a process. Each takes what to do and returns the
--- process's handle; in a forked child it returns the handle and true.
+-- process's handle; in a forked child it returns the handle and true. Options:
+-- name, daemon, and given: what leads to the ends of pipes that a forked child
+-- keeps.
 --
 -- fork        the child goes on with all of the parent's memory
 -- spawn       a program of its own, which is told what to do by a message
@@ -43,7 +45,7 @@ local function command()
 end
 
 function start.fork(options)
-  return core.fork(options.name, options.daemon)
+  return core.fork(options.name, options.daemon, options.given)
 end
 
 local function prepare(options, job)
