@@ -36,6 +36,7 @@ static void register_kinds(void)
     mpri_layout_register();
     mpri_array_register();
     mpri_memory_register();
+    mpri_shareable_register();
     mpri_process_register();
     mpri_pool_register();
 }

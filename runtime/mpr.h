@@ -98,6 +98,7 @@ enum mpr_kind {
     MPR_KIND_ARRAY,
     MPR_KIND_STRUCT,
     MPR_KIND_MEMORY,
+    MPR_KIND_SHAREABLE, /* a list in named memory */
     MPR_KIND_FROZEN,
     MPR_KIND_DICT,
     MPR_KIND_LIST,
@@ -776,6 +777,61 @@ MPR_API int mpr_memory_view(const mpr_memory *m, uint64_t off,
 
 /* Unmaps and closes it; views stay. */
 MPR_API void mpr_memory_close(mpr_memory *m);
+
+/* ---- plain values -------------------------------------------------------------------------
+ * What lists in named memory and frozen tables hold. */
+
+enum mpr_item_type {
+    MPR_ITEM_NIL,
+    MPR_ITEM_BOOLEAN, /* n.u */
+    MPR_ITEM_INTEGER, /* n.i */
+    MPR_ITEM_FLOAT,   /* n.d */
+    MPR_ITEM_TEXT,    /* text, size */
+    MPR_ITEM_TABLE,   /* n.u: its place in the image */
+};
+
+struct mpr_item {
+    enum mpr_item_type type;
+    union mpr_number n;
+    const char *text; /* borrowed */
+    uint64_t size;
+};
+
+/* ---- lists in named memory ------------------------------------------------------------------
+ * A list of fixed length, whose items may change, also their type; a text may
+ * be as long as the slot that it lies in: one byte more than the first text,
+ * rounded up to a multiple of 8. An item is replaced at once, whoever is
+ * killed. For programs that use mpr; the memory's owners as above. */
+
+typedef struct mpr_shareable {
+    mpr_handle h;
+    mpr_memory memory;
+} mpr_shareable;
+
+/* No tables. As mpr_memory_create; -E2BIG. */
+MPR_API int mpr_shareable_create(mpr_shareable *l, const char *name,
+                                 unsigned flags, const struct mpr_item *items,
+                                 uint64_t count);
+
+/* As mpr_memory_open; -EPROTO: no list lies there. */
+MPR_API int mpr_shareable_open(mpr_shareable *l, const char *name);
+MPR_API int mpr_shareable_attach(mpr_shareable *l, mpr_handle *h);
+
+MPR_API uint64_t mpr_shareable_count(const mpr_shareable *l);
+
+/* How long a text in slot i (from 0) may be. */
+MPR_API uint64_t mpr_shareable_room(const mpr_shareable *l, uint64_t i);
+
+/* Copies a text into buf, which has that room. -EBADMSG: somebody else wrote
+ * nonsense into the memory. */
+MPR_API int mpr_shareable_get(const mpr_shareable *l, uint64_t i, char *buf,
+                              struct mpr_item *item);
+
+/* -EMSGSIZE: the text is too long. */
+MPR_API int mpr_shareable_set(const mpr_shareable *l, uint64_t i,
+                              const struct mpr_item *item);
+
+MPR_API void mpr_shareable_close(mpr_shareable *l);
 
 /* ---- processes -----------------------------------------------------------------
  * A process of the family, seen by its creator, by itself, or by anyone it was

@@ -4,6 +4,7 @@
 #include "arg.h"
 #include "conn.h"
 #include "host.h"
+#include "memory.h"
 #include "object.h"
 #include "process.h"
 #include "row.h"
@@ -174,6 +175,8 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_struct(L, S);
     mpl_open_number(L, S);
     mpl_open_array(L, S);
+    mpl_open_memory(L, S);
+    mpl_open_shareable(L, S);
     mpl_open_wait(L);
     mpl_open_host(L);
     return 1;

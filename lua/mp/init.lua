@@ -37,6 +37,8 @@ local mp = {
   Array = core.Array,
   RawArray = core.RawArray,
   Struct = core.Struct,
+  SharedMemory = core.SharedMemory,
+  ShareableList = core.ShareableList,
 
   dumps = core.dumps,
   loads = core.loads,

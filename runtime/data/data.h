@@ -12,6 +12,7 @@ struct mpri_block;
 void mpri_layout_register(void);
 void mpri_array_register(void);
 void mpri_memory_register(void);
+void mpri_shareable_register(void);
 
 /* Removes the named memory that killed families left. */
 void mpri_memory_sweep(void);
@@ -28,6 +29,12 @@ int mpri_mapping_open(const struct mpri_block *memory,
                       struct mpri_mapping **out);
 void mpri_mapping_hold(struct mpri_mapping *m);
 void mpri_mapping_drop(struct mpri_mapping *m);
+
+/* As mpr_memory_create; init is called before anybody can find the memory. */
+int mpri_memory_create(mpr_memory *m, const char *name, uint64_t size,
+                       unsigned flags,
+                       void (*init)(char *data, const void *arg),
+                       const void *arg);
 
 /* A part of a block's memory on which rows can be made. */
 struct mpri_part {

@@ -221,8 +221,10 @@ static int publish(int fd, const mpr_handle *h, bool chosen)
     }
 }
 
-int mpr_memory_create(mpr_memory *m, const char *name, uint64_t size,
-                      unsigned flags)
+int mpri_memory_create(mpr_memory *m, const char *name, uint64_t size,
+                       unsigned flags,
+                       void (*init)(char *data, const void *arg),
+                       const void *arg)
 {
     struct mpri_mapping *mapping;
     struct mpri_named id;
@@ -242,6 +244,8 @@ int mpr_memory_create(mpr_memory *m, const char *name, uint64_t size,
     err = map(fd, size, &mapping);
     if (err < 0)
         goto close;
+    if (init)
+        init(mapping->base, arg);
     err = make_block(name ? name : "", &id, &h);
     if (err < 0)
         goto unmap;
@@ -260,6 +264,12 @@ unmap:
 close:
     mpri_named_close(fd);
     return err;
+}
+
+int mpr_memory_create(mpr_memory *m, const char *name, uint64_t size,
+                      unsigned flags)
+{
+    return mpri_memory_create(m, name, size, flags, NULL, NULL);
 }
 
 /* The block for the file that is open as fd: the family's, or a new one. */
