@@ -1064,8 +1064,9 @@ enum mpr_tasks {
 
 enum {
     MPR_JOB_TASKS = 1 << 30, /* in a job at most */
-    MPR_JOB_STOP = 1,        /* flag: a task that fails stops the job. The
-                              * flags above it are for the workers' body */
+    /* Flags; those above are for the workers' body. */
+    MPR_JOB_STOP = 1,      /* a task that fails stops the job */
+    MPR_JOB_STOP_LOST = 2, /* one that is lost does */
 };
 
 /* A job of this process's; a forked child has no part in it. */

@@ -6,6 +6,7 @@
 #include "host.h"
 #include "memory.h"
 #include "object.h"
+#include "pool.h"
 #include "process.h"
 #include "row.h"
 #include "state.h"
@@ -179,5 +180,6 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_shareable(L, S);
     mpl_open_wait(L);
     mpl_open_host(L);
+    mpl_open_pool(L, S);
     return 1;
 }

@@ -32,7 +32,7 @@ function Error.is(value)
   return getmetatable(value) == Error
 end
 
--- tostring of any error value: one whose __tostring fails has a name too.
+--- tostring of any error value: one whose __tostring fails has a name too.
 local function text(value)
   local ok, s = pcall(tostring, value)
   if ok then
@@ -41,12 +41,36 @@ local function text(value)
   return ("(error object is a %s value whose __tostring fails)"):format(type(value))
 end
 
+Error.text = text
+
+-- The stack above level. To go to the bottom of one that overflowed takes
+-- seconds: of that, the top is enough.
+local DEEP <const>, SHOWN <const> = 250, 22
+
+local function traceback(level)
+  level = level + 1
+  if not debug.getinfo(DEEP, "l") then
+    return debug.traceback(nil, level) or ""
+  end
+  local lines = { "stack traceback:" }
+  for i = level, level + SHOWN do
+    local info = debug.getinfo(i, "Sln")
+    local name = info.name and ("%s '%s'"):format(info.namewhat == "" and "function" or info.namewhat, info.name)
+      or info.what == "main" and "main chunk"
+      or ("function <%s:%d>"):format(info.short_src, info.linedefined)
+    local place = info.what == "C" and "[C]:" or ("%s:%d:"):format(info.short_src, info.currentline)
+    lines[#lines + 1] = ("\n\t%s in %s"):format(place, name)
+  end
+  lines[#lines + 1] = "\n\t...\t(more levels than are of use)"
+  return table.concat(lines)
+end
+
 --- A message handler for xpcall: keeps the value and the place it came from.
 -- An error that came from another process keeps its own fields and gains the
 -- stack it passed through here.
 function Error.catch(value)
   local message = text(value)
-  local here = debug.traceback(nil, 2) or ""
+  local here = traceback(2)
   if Error.is(value) then
     local copy = {}
     for k, v in pairs(value) do

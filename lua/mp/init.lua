@@ -9,7 +9,9 @@
 local context = require "mp.context"
 local core = require "mp.core"
 local Error = require "mp.error"
+local pool = require "mp.pool"
 local process = require "mp.process"
+local range = require "mp.range"
 local start = require "mp.start"
 
 local mp = {
@@ -27,6 +29,9 @@ local mp = {
   get_all_start_methods = start.get_all_start_methods,
   set_executable = start.set_executable,
   set_forkserver_preload = start.set_forkserver_preload,
+
+  Pool = pool.new,
+  range = range.of,
 
   Pipe = core.Pipe,
   wait = core.wait,

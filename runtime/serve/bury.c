@@ -47,7 +47,7 @@ static void lose(struct mpri_seat *s, struct mpri_frame *f, struct mpri_job *j,
         milliseconds(ended - (int64_t)mpri_load_rlx(&f->started_ns));
     mpri_outcome_store(o, &r);
     MPRI_TESTPOINT("bury.lost");
-    mpri_job_failed(j, task);
+    mpri_job_failed(j, task, MPR_JOB_STOP_LOST);
 }
 
 static void bury_frame(struct mpri_pool *p, struct mpri_seat *s,

@@ -83,13 +83,13 @@ void mpri_job_stop(struct mpri_job *j)
     mpri_gate_open(&j->done, UINT32_MAX);
 }
 
-void mpri_job_failed(struct mpri_job *j, uint32_t i)
+void mpri_job_failed(struct mpri_job *j, uint32_t i, uint32_t stops)
 {
     uint32_t none = 0;
 
     mpri_cas_rel(&j->first_failure, &none, i + 1);
     mpri_add_seq(&j->failures, 1);
-    if (j->flags & MPR_JOB_STOP)
+    if (j->flags & stops)
         mpri_job_stop(j);
 }
 
@@ -427,7 +427,7 @@ int mpr_job_wait(mpr_job *job, uint64_t want, uint32_t seen,
     if (ready)
         return 1;
     mpri_store_seq(&j->want, want);
-    mpri_store_rlx(&j->attention, 1);
+    mpri_store_rlx(&j->attention, want >= j->capacity);
     for (;;) {
         uint32_t ticket = mpri_gate_prepare(&j->done);
 
@@ -457,6 +457,7 @@ int mpr_job_retry(mpr_job *job, uint32_t i, int64_t not_before_ns)
     struct mpri_job *j = own(job);
     struct mpri_pool *p = pool_of(job);
     struct mpri_result was, r = {.form = MPRI_OPEN};
+    uint32_t first = i + 1;
 
     if (!j)
         return -ESTALE;
@@ -469,6 +470,7 @@ int mpr_job_retry(mpr_job *job, uint32_t i, int64_t not_before_ns)
     }
     r.u.open.not_before_ns = (uint64_t)not_before_ns;
     mpri_outcome_store(&j->outcome[i], &r);
+    mpri_cas_rel(&j->first_failure, &first, 0);
     MPRI_TESTPOINT("job.reopened");
     mpri_desk_lock(p);
     mpri_desk_redo(p, j, i, i + 1);

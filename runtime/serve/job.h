@@ -220,7 +220,8 @@ void mpri_job_progress(struct mpri_job *j, uint32_t n);
 /* No further task is begun; the submitter is told. */
 void mpri_job_stop(struct mpri_job *j);
 
-/* Task i failed: for those who want to know the first, and for STOP. */
-void mpri_job_failed(struct mpri_job *j, uint32_t i);
+/* Task i failed: for those who want to know the first. The job is stopped if it
+ * has that flag. */
+void mpri_job_failed(struct mpri_job *j, uint32_t i, uint32_t stops);
 
 #endif

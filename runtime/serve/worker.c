@@ -459,7 +459,7 @@ int mpr_worker_give(mpr_worker *w, int failed, unsigned flags,
     MPRI_TESTPOINT("worker.give.stored");
     l->done++;
     if (failed)
-        mpri_job_failed(j, w->task);
+        mpri_job_failed(j, w->task, MPR_JOB_STOP);
     if (--l->countdown == 0 || failed || mpri_load_rlx(&j->attention))
         announce(w);
     return 0;

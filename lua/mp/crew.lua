@@ -1,0 +1,188 @@
+--- The workers of a pool as its creator sees them: processes to be started,
+-- replaced when they die or are weary, and waited for.
+
+local core = require "mp.core"
+local worker = require "mp.worker"
+
+local Crew = {}
+Crew.__index = Crew
+
+-- A worker that ends sooner than this had no time to do anything: its
+-- successor waits, longer each time.
+local YOUNG <const> = 1
+local PAUSE_MIN <const>, PAUSE_MAX <const> = 0.05, 2
+local TRIES <const> = 3 -- of an initializer that fails
+
+--- options: size, name, Process (a class), and what worker.main takes.
+function Crew.new(pool, options)
+  return setmetatable({
+    pool = pool,
+    options = options,
+    members = {},
+    pause = 0,
+    start_at = 0,
+    failures = 0,
+  }, Crew)
+end
+
+function Crew:start_one()
+  local o = self.options
+  local seat, number = self.pool:seat()
+  if not seat then
+    return nil, number
+  end
+  local name = ("%s-%d"):format(o.name or "worker", number)
+  local child = o.Process {
+    target = worker.main,
+    args = {
+      self.pool,
+      seat,
+      {
+        name = name,
+        initializer = o.initializer,
+        initargs = o.initargs,
+        maxtasksperchild = o.maxtasksperchild,
+        hooks = worker.hooks,
+      },
+    },
+    name = name,
+    daemon = true,
+  }
+  local ok, err = pcall(child.start, child)
+  if not ok then
+    self.pool:bury(seat, 0)
+    return nil, err
+  end
+  self.members[#self.members + 1] = {
+    process = child,
+    seat = seat,
+    number = number,
+    name = name,
+    started = core.time(),
+  }
+  return true
+end
+
+--- Starts all of them, or raises and leaves none.
+function Crew:start()
+  for _ = 1, self.options.size do
+    local ok, err = self:start_one()
+    if not ok then
+      self:kill()
+      self:join()
+      error(err, 0)
+    end
+  end
+end
+
+-- A worker's process is over.
+function Crew:ended(member)
+  local child = member.process
+  local code = child.exitcode or 255
+  local state = self.pool:look(member.seat)
+  local ok, how, err = pcall(child.result, child)
+  self.pool:bury(member.seat, code)
+  child:close()
+  if ok and how == "failed" then
+    self.failures = self.failures + 1
+    if self.failures >= TRIES then
+      self.broken = err
+      self.pool:break_(err)
+    end
+  elseif state ~= "starting" then
+    self.failures = 0
+  end
+  if state == "left" or core.time() - member.started > YOUNG then
+    self.pause = 0
+    return
+  end
+  -- The first to fail is replaced at once.
+  self.start_at = core.time() + self.pause
+  self.pause = math.min(self.pause == 0 and PAUSE_MIN or self.pause * 2, PAUSE_MAX)
+end
+
+-- Whether more workers are wanted now.
+function Crew:wants_more()
+  local state = self.pool:state()
+  return state == "run" or state == "close" and self.pool:pending() > 0
+end
+
+--- Buries workers that died, starts those that are missing. How many live.
+function Crew:tend()
+  local live, weary = {}, {}
+  for _, member in ipairs(self.members) do
+    if not member.process:is_alive() then
+      self:ended(member)
+    else
+      live[#live + 1] = member
+      local state, _, _, _, tired = self.pool:look(member.seat)
+      if tired then
+        weary[#weary + 1] = member
+      elseif state == "live" then
+        self.failures = 0
+      end
+    end
+  end
+  self.members = live
+  local serving = #live - #weary
+  while serving < self.options.size and core.time() >= self.start_at and self:wants_more() do
+    if not self:start_one() then
+      break
+    end
+    serving = serving + 1
+  end
+  -- The weary go when as many fresh ones have come as there should be.
+  local fresh = 0
+  for _, member in ipairs(self.members) do
+    local state, _, _, _, tired = self.pool:look(member.seat)
+    fresh = fresh + (state == "live" and not tired and 1 or 0)
+  end
+  local spare = #weary + fresh - self.options.size
+  for i = 1, math.min(spare, #weary) do
+    self.pool:retire(weary[i].seat)
+  end
+  return #self.members
+end
+
+--- Asks them to end.
+function Crew:terminate()
+  for _, member in ipairs(self.members) do
+    member.process:terminate()
+  end
+end
+
+function Crew:kill()
+  for _, member in ipairs(self.members) do
+    member.process:kill()
+  end
+end
+
+--- Waits until all have left, starting others as long as there is work: true,
+-- or nil, "timeout". each: called now and then.
+function Crew:join(deadline, each)
+  while self:tend() > 0 do
+    if each then
+      each()
+    end
+    local left = deadline and deadline - core.time() or 0.05
+    if left <= 0 then
+      return nil, "timeout"
+    end
+    local member = self.members[1]
+    if member then
+      member.process:join(math.min(left, 0.05))
+    end
+  end
+  return true
+end
+
+--- The member in the seat.
+function Crew:member_of(seat)
+  for _, member in ipairs(self.members) do
+    if member.seat == seat then
+      return member
+    end
+  end
+end
+
+return Crew

@@ -1,0 +1,93 @@
+--- What a worker left behind for a task that has no result, as an error object.
+
+local core = require "mp.core"
+local Error = require "mp.error"
+
+local outcome = {}
+
+local function seconds(s)
+  return s < 10 and ("%.2f s"):format(s) or ("%.0f s"):format(s)
+end
+
+--- A task whose worker died. pool: the pool's state; index counts from 1.
+function outcome.lost(pool, index, label, number, pid, exitcode, late, kills, attempts, ran)
+  local name = pool:worker_name(number)
+  local e = Error.new {
+    kind = "lost",
+    process = name,
+    worker = name,
+    pid = pid,
+    index = index,
+    label = label,
+    exitcode = exitcode,
+    attempts = attempts + 1,
+    kills = kills,
+    seconds = ran,
+  }
+  local task = label and ("task '%s'"):format(label) or ("task %d"):format(index)
+  if exitcode and exitcode < 0 then
+    e.signo = -exitcode
+    e.signal = core.signal_name(e.signo)
+  end
+  if late then
+    e.kind = "timeout"
+    e.message = ("%s took too long and was ended after %s (%s, pid %d)"):format(
+      task,
+      seconds(ran),
+      name,
+      pid
+    )
+  elseif not exitcode then
+    e.message = ("%s was lost: %s (pid %d) ended after %s"):format(task, name, pid, seconds(ran))
+  elseif exitcode < 0 then
+    if e.signal == "SIGKILL" and pool:was_out_of_memory() then
+      e.out_of_memory = true
+    end
+    e.message = ("%s was lost: %s (pid %d) was ended by %s after %s%s"):format(
+      task,
+      name,
+      pid,
+      e.signal,
+      seconds(ran),
+      e.out_of_memory and ", out of memory" or ""
+    )
+  else
+    e.kind = "exit"
+    e.message = ("%s was lost: %s (pid %d) ended with exit code %d"):format(
+      task,
+      name,
+      pid,
+      exitcode
+    )
+  end
+  return e
+end
+
+--- A task that will not be done.
+function outcome.cancelled(index, label, why)
+  local task = label and ("task '%s'"):format(label) or ("task %d"):format(index)
+  return Error.new {
+    kind = "cancelled",
+    message = ("%s was cancelled%s"):format(task, why and ": " .. why or ""),
+    index = index,
+    label = label,
+  }
+end
+
+--- A failed task's error, as the worker sent it.
+function outcome.failed(value, index, label)
+  if Error.is(value) then
+    value.index = value.index or index
+    value.label = value.label or label
+    return value
+  end
+  return Error.new {
+    kind = value == "no memory" and "memory" or "error",
+    message = Error.text(value),
+    value = value,
+    index = index,
+    label = label,
+  }
+end
+
+return outcome

@@ -1,0 +1,472 @@
+--- mp.Pool: worker processes that run functions over items.
+--
+--     local pool <close> = mp.Pool(4)
+--     local squares = pool:map(function(x) return x * x end, { 1, 2, 3 })
+
+local core = require "mp.core"
+local Crew = require "mp.crew"
+local policies = require "mp.policy"
+local process = require "mp.process"
+local Result = require "mp.result"
+local Run = require "mp.run"
+local Submitter = require "mp.submitter"
+
+local Pool = {}
+
+-- Fields of the object itself lie behind this key.
+local STATE <const> = {}
+
+local function argument_error(n, name, message, level)
+  error(("bad argument #%d to '%s' (%s)"):format(n, name, message), level)
+end
+
+local function check_function(f, name, level)
+  if type(f) ~= "string" and not policies.callable(f) then
+    argument_error(1, name, "function expected, got " .. core.typename(f), (level or 3) + 1)
+  end
+end
+
+local function submitter(self, name, level)
+  local s = type(self) == "table" and rawget(self, STATE)
+  if not s then
+    error(
+      ("bad argument #1 to '%s' (mp.Pool expected, got %s)"):format(name, core.typename(self)),
+      level or 3
+    )
+  end
+  return s
+end
+
+-- The policy of a call; what is wrong with it is the caller's mistake.
+local function policy_of(what, options, level)
+  local ok, policy = pcall(policies.of, what, options)
+  if not ok then
+    error(policy, level)
+  end
+  return policy
+end
+
+-- One task --------------------------------------------------------------------
+
+-- Tasks of one function that come one after the other share a job.
+local ROOM_MIN <const>, ROOM_MAX <const> = 4, 256
+local BYTES <const> = 17000 -- larger arguments stand elsewhere
+
+local function open_stream(s, f, inline)
+  local stream = s.stream
+  if stream then
+    stream.job:seal()
+  end
+  local room = stream and stream.f == f and math.min(stream.room * 4, ROOM_MAX) or ROOM_MIN
+  local flags = Submitter.ALL | Submitter.SPREAD | (inline and Submitter.INLINE or 0)
+  local plan = stream and stream.f == f and stream.plan
+    or s:plan(not inline and f or nil, {}, flags)
+  stream = {
+    f = f,
+    room = room,
+    plan = plan,
+    job = plan:open(room, BYTES + room * 64, 0),
+  }
+  s.stream = stream
+  return stream
+end
+
+local INLINE <const> = {}
+
+local function push(s, stream, f, args, inline)
+  local job = stream.job
+  local index, why
+  if inline then
+    index, why = job:push(args, f)
+  else
+    index, why = job:push(args)
+  end
+  if why then
+    s:check_running(4)
+    error(why, 4)
+  end
+  return index, job
+end
+
+-- A task whose options make it different from others has a job of its own.
+local function submit_alone(s, f, args, policy)
+  local plan = s:plan(f, policy, Submitter.ALL | Submitter.SPREAD)
+  local job = plan:open(1, BYTES, 0)
+  local stream = { job = job }
+  local index = push(s, stream, f, args)
+  job:seal()
+  local result = Result.of_task(s, job, index)
+  result.policy, result.label = policy, policy.label
+  result:obey(policy)
+  return result
+end
+
+local function submit(s, f, args)
+  local stream = s.stream
+  local key, inline = f, false
+  if not (stream and stream.f == f) and not core.is_plain(f) then
+    key, inline = INLINE, true
+  end
+  if not (stream and stream.f == key) then
+    stream = open_stream(s, key, inline)
+  end
+  local index, job = push(s, stream, f, args, inline)
+  if not index then
+    stream = open_stream(s, key, inline)
+    index, job = push(s, stream, f, args, inline)
+  end
+  return Result.of_task(s, job, index)
+end
+
+--- Calls f(args…) in a worker and returns an AsyncResult.
+function Pool:apply_async(f, args, options)
+  local s = submitter(self, "apply_async")
+  check_function(f, "apply_async")
+  if args ~= nil and type(args) ~= "table" then
+    argument_error(2, "apply_async", "table expected, got " .. core.typename(args), 3)
+  end
+  s:check_running(2)
+  if options ~= nil then
+    return submit_alone(s, f, args, policy_of("apply", options, 3))
+  end
+  return submit(s, f, args)
+end
+
+--- Calls f(args…) in a worker and returns what it returns.
+function Pool:apply(f, args, options)
+  local s = submitter(self, "apply")
+  check_function(f, "apply")
+  if args ~= nil and type(args) ~= "table" then
+    argument_error(2, "apply", "table expected, got " .. core.typename(args), 3)
+  end
+  s:check_running(2)
+  if options ~= nil then
+    return submit_alone(s, f, args, policy_of("apply", options, 3)):get()
+  end
+  return submit(s, f, args):get()
+end
+
+-- Many -------------------------------------------------------------------------
+
+local function run(self, name, f, t, options, flags)
+  local s = submitter(self, name, 5)
+  check_function(f, name, 5)
+  if t == nil then
+    argument_error(2, name, "list or iterator expected, got nil", 5)
+  end
+  local policy = policy_of("map", options, 5)
+  s:check_running(4)
+  local ok, r = pcall(Run.new, s, name, f, t, policy, flags)
+  if not ok then
+    error(r, 4)
+  end
+  return r, policy
+end
+
+-- What is wrong with the call is raised where it was called; a task's error is
+-- an object, which knows its place.
+local function at_caller(ok, ...)
+  if not ok then
+    local err = ...
+    error(err, type(err) == "string" and 3 or 0)
+  end
+  return ...
+end
+
+local function complete(self, name, f, t, options, flags)
+  local r = run(self, name, f, t, options, flags)
+  return at_caller(pcall(r.complete, r))
+end
+
+local function submit_all(self, name, f, t, options, flags)
+  local r, policy = run(self, name, f, t, options, flags)
+  at_caller(pcall(r.submit, r))
+  r:obey(policy)
+  return r
+end
+
+--- The list of f(item) for all items, in their order.
+function Pool:map(f, t, options)
+  local results = complete(self, "map", f, t, options, 0)
+  return results
+end
+
+function Pool:map_async(f, t, options)
+  local r = submit_all(self, "map_async", f, t, options, 0)
+  return r
+end
+
+--- The same with items that are lists of arguments.
+function Pool:starmap(f, t, options)
+  local results = complete(self, "starmap", f, t, options, Submitter.SPREAD)
+  return results
+end
+
+function Pool:starmap_async(f, t, options)
+  local r = submit_all(self, "starmap_async", f, t, options, Submitter.SPREAD)
+  return r
+end
+
+--- Calls f(item) for all items and keeps no results.
+function Pool:each(f, t, options)
+  complete(self, "each", f, t, options, Submitter.NONE)
+end
+
+-- The end --------------------------------------------------------------------------
+
+--- No more work is taken; what was submitted is done.
+function Pool:close()
+  local s = submitter(self, "close")
+  if s.stream then
+    s.stream.job:seal()
+    s.stream = nil
+  end
+  if s.crew and s.core:is_open() then
+    s.core:shut "close"
+  end
+end
+
+-- How long a worker may take to clear up.
+local GRACE <const> = 0.2
+
+--- Ends the workers at once; what was submitted is given up.
+function Pool:terminate()
+  local s = submitter(self, "terminate")
+  s.stream = nil
+  if not s.crew or not s.core:is_open() then
+    return
+  end
+  s.core:shut "terminate"
+  s.crew:terminate()
+  if not s.crew:join(core.time() + GRACE) then
+    s.crew:kill()
+    s.crew:join()
+  end
+end
+
+--- Waits until the workers have left: true, or nil, "timeout".
+function Pool:join(timeout)
+  local s = submitter(self, "join")
+  if not s.crew then
+    error("can only join a pool of this process", 2)
+  end
+  if s.core:is_open() then
+    local state = s.core:state()
+    if state == "run" then
+      error("pool is still running", 2)
+    end
+    return s.crew:join(Result.deadline_of(timeout, "join"), function()
+      s:attend(core.time())
+    end)
+  end
+  return true
+end
+
+local function close_scope(self, err)
+  local s = rawget(self, STATE)
+  if not s.crew or s.pid ~= core.getpid() then
+    return
+  end
+  if err ~= nil then
+    self:terminate()
+  else
+    self:close()
+  end
+  self:join()
+end
+
+local function collected(self)
+  local s = rawget(self, STATE)
+  if not s.crew or s.pid ~= core.getpid() or not s.core:is_open() then
+    return
+  end
+  if s.core:state() == "run" then
+    warn("mp: a pool was dropped without close")
+    s.core:shut "terminate"
+    s.crew:kill()
+  end
+end
+
+-- What it is ------------------------------------------------------------------------
+
+local property = {}
+
+function property.state(s)
+  local state = s.core:is_open() and s.core:state() or "terminate"
+  return state == "broken" and "terminate" or state
+end
+
+property._state = property.state
+
+function property.pending(s)
+  return s.core:is_open() and s.core:pending() or 0
+end
+
+property._taskqueue = property.pending
+
+function property.processes(s)
+  return s.size
+end
+
+property._processes = property.processes
+
+function property.name(s)
+  return s.label
+end
+
+--- What the workers did: a table with a list of them.
+function Pool:stats()
+  local s = submitter(self, "stats")
+  local stats = { workers = {}, tasks = 0, deaths = s.core:deaths(), pending = s.core:pending() }
+  local seat = 0
+  while true do
+    local state, number, pid, busy, _, tasks, seconds, age = s.core:look(seat)
+    if not state then
+      break
+    elseif state == "live" then
+      table.insert(stats.workers, {
+        name = s:worker_name(number),
+        pid = pid,
+        busy = busy,
+        tasks = tasks,
+        seconds = seconds,
+        age = age,
+      })
+      stats.tasks = stats.tasks + tasks
+    end
+    seat = seat + 1
+  end
+  return stats
+end
+
+--- Waits until all workers are ready for work.
+function Pool:warm()
+  local s = submitter(self, "warm")
+  s:check_running(2)
+  while #self:stats().workers < s.size do
+    s:attend(core.time())
+    if s.core:state() == "broken" then
+      error(s:why(), 2)
+    end
+    core.sleep(0.001)
+  end
+  return self
+end
+
+local Class = {
+  __name = "mp.Pool",
+  __close = close_scope,
+  __gc = collected,
+}
+
+function Class:__index(key)
+  local method = Pool[key]
+  if method then
+    return method
+  end
+  local get = property[key]
+  return get and get(rawget(self, STATE))
+end
+
+function Class:__tostring()
+  local s = rawget(self, STATE)
+  return ("mp.Pool: %p (%s, %d workers)"):format(self, property.state(s), s.size)
+end
+
+function Class:__mp_pack()
+  local s = rawget(self, STATE)
+  if not s.core:is_open() then
+    error("cannot send a closed pool", 0)
+  end
+  return { s.core, s.size, s.name, s.label }
+end
+
+function Class.__mp_unpack(packed)
+  return setmetatable({
+    [STATE] = Submitter.new(packed[1], { size = packed[2], name = packed[3], label = packed[4] }),
+  }, Class)
+end
+
+core.class("mp.Pool", Class)
+
+-- Making one -----------------------------------------------------------------------------
+
+local OPTIONS <const> = {
+  processes = true,
+  initializer = true,
+  initargs = true,
+  maxtasksperchild = true,
+  name = true,
+  context = true,
+}
+
+local function check_options(o)
+  for key in pairs(o) do
+    if not OPTIONS[key] then
+      error(("invalid option '%s'"):format(tostring(key)), 3)
+    end
+  end
+  local n = o.processes
+  if n == nil then
+    n = core.cpu_count()
+  elseif type(n) ~= "number" then
+    error("number of processes must be a number", 3)
+  end
+  n = math.tointeger(n) or error("number of processes must be an integer", 3)
+  if n < 0 then
+    error("number of processes must not be negative", 3)
+  end
+  if o.initializer ~= nil and not policies.callable(o.initializer) then
+    error("initializer must be a function", 3)
+  end
+  if o.initargs ~= nil and type(o.initargs) ~= "table" then
+    error("initargs must be a table", 3)
+  end
+  local most = o.maxtasksperchild
+  if most ~= nil and (math.type(most) ~= "integer" or most < 1) then
+    error("maxtasksperchild must be a positive integer or nil", 3)
+  end
+  if o.name ~= nil and type(o.name) ~= "string" then
+    error("name must be a string", 3)
+  end
+  return n
+end
+
+local function new(options, default_process)
+  local o = type(options) == "table" and options or { processes = options }
+  local n = check_options(o)
+  local Process = o.context and o.context.Process or default_process
+  local handle, why = core.Pool(n, o.name)
+  if not handle then
+    error("cannot make a pool: " .. tostring(why), 2)
+  end
+  local crew = Crew.new(handle, {
+    size = n,
+    name = o.name,
+    initializer = o.initializer,
+    initargs = o.initargs or {},
+    maxtasksperchild = o.maxtasksperchild,
+    Process = Process,
+  })
+  local s = Submitter.new(handle, {
+    crew = crew,
+    size = n,
+    name = o.name,
+    label = o.name,
+    oom = Submitter.out_of_memory_count(),
+  })
+  local self = setmetatable({ [STATE] = s }, Class)
+  local ok, err = pcall(crew.start, crew)
+  if not ok then
+    s.core:shut "terminate"
+    error(err, 2)
+  end
+  return self
+end
+
+return {
+  new = function(options)
+    return new(options, process.Process)
+  end,
+  methods = Pool,
+}

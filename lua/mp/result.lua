@@ -1,0 +1,257 @@
+--- AsyncResult: what a task, or a map, will have come to. Two kinds share this
+-- face: one task of a job, and a run of many (mp.run).
+--
+-- A result is settled when its value or error is known here; its callbacks
+-- are called once after that, in a wait of this process.
+
+local core = require "mp.core"
+local Error = require "mp.error"
+local outcome = require "mp.outcome"
+local policies = require "mp.policy"
+
+local Result = { __name = "mp.AsyncResult" }
+Result.__index = Result
+
+local function deadline_of(timeout, name)
+  if timeout == nil then
+    return nil
+  elseif type(timeout) ~= "number" then
+    error(
+      ("bad argument #1 to '%s' (number expected, got %s)"):format(name, core.typename(timeout)),
+      3
+    )
+  elseif timeout ~= timeout then
+    error(("bad argument #1 to '%s' (timeout must not be NaN)"):format(name), 3)
+  end
+  return core.time() + math.max(timeout, 0)
+end
+
+--- Whether it is settled; tries to settle it.
+function Result:check()
+  return self.state ~= nil or self:look()
+end
+
+function Result:settle(state, ...)
+  self.state = state
+  self.n = select("#", ...)
+  if self.n == 1 then
+    self.value = ...
+  else
+    self.values = { ... }
+  end
+  self.job = nil
+  return true
+end
+
+local function wait(self, deadline)
+  while not self:check() do
+    if deadline and core.time() >= deadline then
+      return nil, "timeout"
+    end
+    self:sleep(deadline)
+  end
+  if self.listeners then
+    self:announce()
+  end
+  return true
+end
+
+--- Waits: true, or nil, "timeout".
+function Result:wait(timeout)
+  return wait(self, deadline_of(timeout, "wait"))
+end
+
+local function values(self)
+  if self.n == 1 then
+    return self.value
+  end
+  return table.unpack(self.values, 1, self.n)
+end
+
+--- The value (all of them); raises the task's error; nil, "timeout".
+function Result:get(timeout)
+  if self.state == nil or self.listeners then
+    local ok, why = wait(self, deadline_of(timeout, "get"))
+    if not ok then
+      return nil, why
+    end
+  end
+  if self.state == "failed" then
+    error(self.value, 0)
+  end
+  return values(self)
+end
+
+--- true and the value; false and the error; nil, "timeout".
+function Result:pget(timeout)
+  if self.state == nil or self.listeners then
+    local ok, why = wait(self, deadline_of(timeout, "pget"))
+    if not ok then
+      return nil, why
+    end
+  end
+  if self.state == "failed" then
+    return false, self.value
+  end
+  return true, values(self)
+end
+
+function Result:ready()
+  return self:check()
+end
+
+--- Whether there is a value; raises when it is not known yet.
+function Result:successful()
+  if not self:check() then
+    error("result is not ready", 2)
+  end
+  return self.state == "done"
+end
+
+--- f(result) is called once it is settled, in a wait of this process.
+function Result:on_done(f)
+  if not policies.callable(f) then
+    error(("bad argument #1 to 'on_done' (function expected, got %s)"):format(core.typename(f)), 2)
+  end
+  self:listen(f)
+  return self
+end
+
+function Result:listen(f)
+  if self.listeners then
+    table.insert(self.listeners, f)
+    return
+  end
+  self.listeners = { f }
+  if self.state == nil then
+    self.pool:watch(self, self.job)
+  end
+end
+
+local function complain(err)
+  warn("mp: a callback failed: ", tostring(Error.is(err) and err or Error.text(err)))
+end
+
+--- Calls its callbacks, which cannot hurt.
+function Result:announce()
+  local listeners = self.listeners
+  self.listeners = nil
+  for _, f in ipairs(listeners or {}) do
+    local ok, err = pcall(f, self)
+    if not ok then
+      complain(err)
+    end
+  end
+end
+
+--- The callbacks of a policy.
+function Result:obey(policy)
+  if policy.callback then
+    self:listen(function(r)
+      if r.state == "done" then
+        policy.callback(values(r))
+      end
+    end)
+  end
+  if policy.error_callback then
+    self:listen(function(r)
+      if r.state == "failed" then
+        policy.error_callback(r.value)
+      end
+    end)
+  end
+end
+
+function Result:__tostring()
+  local what = self.state or "pending"
+  return ("mp.AsyncResult: %p (%s%s)"):format(
+    self,
+    what,
+    self.label and ", " .. self.label or ""
+  )
+end
+
+Result.__waitable = function(self)
+  return self:watched()
+end
+
+Result.__mp_pack = function()
+  error("cannot send an AsyncResult", 0)
+end
+
+-- One task ------------------------------------------------------------------
+
+local Task = setmetatable({}, { __index = Result })
+for k, v in pairs(Result) do
+  if type(k) == "string" and k:match "^__" then
+    Task[k] = v
+  end
+end
+Task.__index = Task
+
+function Task:watched()
+  return self.job
+end
+
+function Task:sleep(deadline)
+  self.pool:sleep(self.job, self.index, 0, deadline)
+end
+
+-- What job:result said.
+function Task:take(state, number, ...)
+  if state == "done" then
+    self.worker = self.pool:worker_name(number)
+    return self:settle("done", ...)
+  elseif state == "open" then
+    local err = self.pool:doom(self.job, 1, self.label)
+    return err ~= nil and self:settle("failed", err) or false
+  end
+  local policy = self.policy or {}
+  if state == "failed" then
+    self.worker = self.pool:worker_name(number)
+    return self:settle("failed", outcome.failed((...), 1, self.label))
+  elseif state == "cancelled" then
+    return self:settle("failed", outcome.cancelled(1, self.label))
+  end
+  local _, _, _, kills, attempts = ...
+  local err = outcome.lost(self.pool, 1, self.label, number, ...)
+  local delay = policies.retry(policy, err, attempts + 1, kills)
+  if delay then
+    self.job:retry(self.index, delay)
+    return false
+  end
+  self.worker = err.process
+  return self:settle("failed", err)
+end
+
+function Task:look()
+  return self:take(self.job:result(self.index))
+end
+
+--- Gives the task up: "queued" when it had not begun, "running" when it had,
+-- false when it is over.
+function Task:cancel()
+  if self.state ~= nil then
+    return false
+  end
+  local job = self.job
+  local how, seat = job:cancel(self.index)
+  if not how then
+    return false
+  end
+  if how == "running" then
+    self.pool:interrupt(job, self.index, seat)
+  end
+  self:settle("failed", outcome.cancelled(1, self.label))
+  return how
+end
+
+--- The result of task index of the job.
+function Result.of_task(pool, job, index)
+  return setmetatable({ pool = pool, job = job, index = index }, Task)
+end
+
+Result.Task = Task
+Result.deadline_of = deadline_of
+
+return Result

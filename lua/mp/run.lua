@@ -1,0 +1,294 @@
+--- A run: one function over many items. It fills jobs, reads what came out, and
+-- decides about errors. mp.pool makes one per map; as an AsyncResult it is the
+-- list of results.
+
+local core = require "mp.core"
+local outcome = require "mp.outcome"
+local policies = require "mp.policy"
+local ranges = require "mp.range"
+local Result = require "mp.result"
+local Submitter = require "mp.submitter"
+
+local Run = setmetatable({}, { __index = Result })
+for k, v in pairs(Result) do
+  if type(k) == "string" and k:match "^__" then
+    Run[k] = v
+  end
+end
+Run.__index = Run
+
+-- While the caller waits, so many jobs at most are ahead of what was read.
+local WINDOW <const> = 4
+-- Results are read while others are made, in steps of this.
+local STEP <const> = 8192
+
+-- The items of a call: something with a length, or an iterator that is read to
+-- its end.
+local function items_of(t, what)
+  if policies.callable(t) then
+    local list, n = {}, 0
+    for v in t do
+      n = n + 1
+      list[n] = v
+    end
+    return list, n
+  end
+  local mt = getmetatable(t)
+  if mt == ranges.Range then
+    return t, t.n
+  elseif type(t) == "table" and mt == nil then
+    return t, math.type(t.n) == "integer" and t.n or #t
+  elseif (type(t) == "table" or type(t) == "userdata") and pcall(function()
+    return #t
+  end) then
+    return t, #t
+  end
+  error(
+    ("bad argument #2 to '%s' (list or iterator expected, got %s)"):format(what, core.typename(t)),
+    0
+  )
+end
+
+--- what: the call's name, for messages. flags: of its jobs.
+function Run.new(pool, what, f, t, policy, flags)
+  local items, n = items_of(t, what)
+  if policy.on_error == "stop" then
+    flags = flags | Submitter.STOP | (policy.retries and 0 or Submitter.STOP_LOST)
+  end
+  return setmetatable({
+    pool = pool,
+    policy = policy,
+    label = policy.label,
+    plan = n > 0 and pool:plan(f, policy, flags) or nil,
+    items = items,
+    total = n,
+    fed = 0, -- items in jobs
+    jobs = {}, -- from head on: not read to the end
+    head = 1,
+    tail = 0,
+    finished = 0, -- tasks read
+    failed = 0,
+    results = flags & Submitter.NONE == 0 and core.new_list(n) or nil,
+    errors = {},
+  }, Run)
+end
+
+-- Feeding --------------------------------------------------------------------
+
+function Run:feed_one()
+  local items, at = self.items, self.fed
+  local job, n
+  if getmetatable(items) == ranges.Range then
+    job, n = self.plan:range(items.first + at * items.step, items.step, self.total - at, at)
+  else
+    job, n = self.plan:list(items, at + 1, self.total, at)
+  end
+  if not job then
+    self.pool:check_running(3)
+    error("pool not running", 0)
+  end
+  self.tail = self.tail + 1
+  self.jobs[self.tail] = { job = job, n = n, base = at, at = 0 }
+  self.fed = at + n
+end
+
+--- Makes jobs of the items: of all, or as many as the window allows.
+function Run:feed(all)
+  while self.fed < self.total and (all or self.tail - self.head < WINDOW) do
+    local ok, err = pcall(self.feed_one, self)
+    if not ok then
+      self:stop()
+      if type(err) == "string" then
+        err = err:gsub("^[^\n]-run%.lua:%d+: ", "")
+        err = err:gsub("^cannot send item", "%0 " .. self.plan:at())
+      end
+      error(err, 0)
+    end
+  end
+  if self.fed == self.total then
+    self.items, self.plan = nil, nil
+  end
+end
+
+--- No further task is begun.
+function Run:stop()
+  for i = self.head, self.tail do
+    self.jobs[i].job:stop()
+  end
+  self.total = self.fed
+end
+
+-- Reading --------------------------------------------------------------------
+
+function Run:finish(state, value)
+  if state == "failed" then
+    self:stop()
+  end
+  self.jobs, self.head, self.tail = {}, 1, 0
+  self.items, self.plan = nil, nil
+  return self:settle(state, value)
+end
+
+-- A task has no result: whether it is over all the same. May settle the run.
+function Run:deal_with(entry, index, err)
+  local position = entry.base + index + 1
+  local policy = self.policy
+  local word = policy.on_error
+  if word == "ask" then
+    word = policy.decide(err, position)
+    if word == "retry" then
+      entry.job:retry(index, 0)
+      return false
+    end
+  end
+  self.failed = self.failed + 1
+  if word == "stop" then
+    self:finish("failed", err)
+    return false
+  elseif word == "collect" then
+    self.errors[#self.errors + 1] = position
+    if self.results then
+      self.results[position] = err
+    end
+  elseif word ~= "skip" then
+    self:finish(
+      "failed",
+      ("on_error must return 'stop', 'skip' or 'retry', not '%s'"):format(tostring(word))
+    )
+    return false
+  end
+  return true
+end
+
+-- What job:result said of a task that is not done: whether it is over.
+function Run:take(entry, index, state, number, ...)
+  local position = entry.base + index + 1
+  if state == "done" then
+    return true
+  elseif state == "open" then
+    local err = self.pool:doom(entry.job, position, self.label)
+    if err ~= nil then
+      self:finish("failed", err)
+    end
+    return false
+  elseif state == "cancelled" then
+    return self:deal_with(entry, index, outcome.cancelled(position, self.label))
+  elseif state == "failed" then
+    return self:deal_with(entry, index, outcome.failed((...), position, self.label))
+  end
+  local _, _, _, kills, attempts = ...
+  local err = outcome.lost(self.pool, position, self.label, number, ...)
+  local delay = policies.retry(self.policy, err, attempts + 1, kills)
+  if delay then
+    entry.job:retry(index, delay)
+    return false
+  end
+  return self:deal_with(entry, index, err)
+end
+
+-- The first error in time ends a run that stops at errors.
+function Run:look_for_failure()
+  for i = self.head, self.tail do
+    local entry = self.jobs[i]
+    local _, failures, _, first = entry.job:look()
+    if failures > 0 and first then
+      self:take(entry, first, entry.job:result(first))
+      if self.state then
+        return
+      end
+    end
+  end
+end
+
+--- Reads what is there; whether the run is settled.
+function Run:look()
+  if self.policy.on_error == "stop" then
+    self:look_for_failure()
+  end
+  while self.state == nil and self.head <= self.tail do
+    local entry = self.jobs[self.head]
+    local at, how = entry.job:collect(self.results, entry.at, entry.n, entry.base)
+    self.finished = self.finished + at - entry.at
+    entry.at = at
+    if how == "end" then
+      entry.job:close()
+      self.jobs[self.head] = nil
+      self.head = self.head + 1
+      if self.fed < self.total and not self.async then
+        self:feed()
+      end
+    elseif self:take(entry, at, entry.job:result(at)) then
+      entry.at = at + 1
+      self.finished = self.finished + 1
+    else
+      break
+    end
+  end
+  self:tell()
+  if self.state == nil and self.head > self.tail and self.fed == self.total then
+    local results = self.results
+    if results then
+      results.n = self.total
+      if self.policy.on_error == "collect" then
+        results.errors = self.errors
+      end
+    end
+    self:settle("done", results)
+  end
+  return self.state ~= nil
+end
+
+--- Sleeps, not long.
+function Run:sleep(deadline)
+  local entry = self.jobs[self.head]
+  if self.policy.on_error == "stop" and self.policy.retries then
+    self.pool:sleep(entry.job, nil, (entry.job:look()), deadline)
+  else
+    self.pool:sleep(entry.job, math.min(entry.n - 1, entry.at + STEP), 0, deadline)
+  end
+end
+
+--- Reports progress, when it is due.
+function Run:tell() -- luacheck: ignore 212
+  if self.reporter then
+    self.reporter:tell(self.finished, self.total, self.failed, self.state ~= nil)
+  end
+end
+
+function Run:watched()
+  local entry = self.jobs[self.head]
+  return entry and entry.job
+end
+
+--- Gives up what has not begun.
+function Run:cancel()
+  if self:check() then
+    return false
+  end
+  local how = "queued"
+  for i = self.head, self.tail do
+    if self.jobs[i].job:look() > 0 then
+      how = "running"
+    end
+  end
+  self:finish("failed", outcome.cancelled(self.finished + 1, self.label))
+  return how
+end
+
+--- Waits for the end, in the caller's own time; the results, or raises.
+function Run:complete()
+  self:feed()
+  return self:get()
+end
+
+--- Submits everything now.
+function Run:submit()
+  self.async = true
+  self:feed(true)
+  if self.total == 0 then
+    self:look()
+  end
+  return self
+end
+
+return Run
