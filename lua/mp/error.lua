@@ -55,7 +55,8 @@ local function traceback(level)
   local lines = { "stack traceback:" }
   for i = level, level + SHOWN do
     local info = debug.getinfo(i, "Sln")
-    local name = info.name and ("%s '%s'"):format(info.namewhat == "" and "function" or info.namewhat, info.name)
+    local what = info.namewhat == "" and "function" or info.namewhat
+    local name = info.name and ("%s '%s'"):format(what, info.name)
       or info.what == "main" and "main chunk"
       or ("function <%s:%d>"):format(info.short_src, info.linedefined)
     local place = info.what == "C" and "[C]:" or ("%s:%d:"):format(info.short_src, info.currentline)

@@ -160,11 +160,12 @@ function Run:deal_with(entry, index, err)
   return true
 end
 
--- What job:result said of a task that is not done: whether it is over.
+-- What job:result said of a task: whether it is over without a result, or
+-- "done" if it has one.
 function Run:take(entry, index, state, number, ...)
   local position = entry.base + index + 1
   if state == "done" then
-    return true
+    return "done"
   elseif state == "open" then
     local err = self.pool:doom(entry.job, position, self.label)
     if err ~= nil then
@@ -217,11 +218,17 @@ function Run:look()
       if self.fed < self.total and not self.async then
         self:feed()
       end
-    elseif self:take(entry, at, entry.job:result(at)) then
-      entry.at = at + 1
-      self.finished = self.finished + 1
     else
-      break
+      local over = self:take(entry, at, entry.job:result(at))
+      if over == "done" then -- in this very moment: it is read like the others
+        over = true
+      elseif over then
+        entry.at = at + 1
+        self.finished = self.finished + 1
+      end
+      if not over then
+        break
+      end
     end
   end
   self:tell()
