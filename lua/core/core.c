@@ -8,6 +8,7 @@
 #include "object.h"
 #include "pool.h"
 #include "process.h"
+#include "queue.h"
 #include "row.h"
 #include "state.h"
 #include "value.h"
@@ -173,6 +174,7 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_value(L, -2);
     mpl_open_process(L, S);
     mpl_open_conn(L, S);
+    mpl_open_queue(L, S);
     mpl_open_struct(L, S);
     mpl_open_number(L, S);
     mpl_open_array(L, S);

@@ -34,6 +34,9 @@ local mp = {
   range = range.of,
 
   Pipe = core.Pipe,
+  Queue = core.Queue,
+  JoinableQueue = core.JoinableQueue,
+  SimpleQueue = core.SimpleQueue,
   wait = core.wait,
   getfd = core.getfd,
 
