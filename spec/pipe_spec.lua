@@ -208,12 +208,10 @@ describe("mp.Pipe", function()
       rawset(_G, "some_global", { deep = { a } })
       local function inner() return c end
       local p = mp.spawn(function()
-        b:recv() -- an upvalue
         local reached = rawget(_G, "some_global").deep[1] -- a global
         reached:send "by a global"
         inner():send "by an upvalue's upvalue"
       end)
-      a:send "go"
       assert.equal("by a global", b:recv())
       assert.equal("by an upvalue's upvalue", d:recv())
       p:join()
