@@ -312,7 +312,7 @@ end
 
 local function run_at_exit()
   local ok = true
-  while #at_exit > 0 do
+  while at_exit[1] do
     local good, err = xpcall(table.remove(at_exit), Error.catch)
     if not good then
       ok = false
@@ -357,9 +357,11 @@ local function leave(code)
   if not run_at_exit() and code == 0 then
     code = 1
   end
-  local ok, err = xpcall(end_children, Error.catch)
-  if not ok then
-    report(current.name, err)
+  if next(children) then
+    local ok, err = xpcall(end_children, Error.catch)
+    if not ok then
+      report(current.name, err)
+    end
   end
   start.finish()
   pcall(core.close_state)
@@ -397,23 +399,16 @@ local function child_exit(code)
   leave(code)
 end
 
-local function run_child(self, parent)
-  local s = rawget(self, STATE)
-  process.parent = parent
-  current, children, counter, at_exit = self, {}, 0, {}
-  s.pid = s.handle:pid()
-  s.creator = false
-  os.exit = child_exit -- luacheck: ignore 122
-  math.randomseed()
-  local results = table.pack(xpcall(self.run, Error.catch, self))
-  if results[1] then
+-- What the target's end means for the child, which does not return from here.
+local function finish_child(s, ok, ...)
+  if ok then
     -- Exit code 0 and no message say that nothing was returned.
-    if results.n > 1 then
-      give(s.handle, true, table.unpack(results, 2, results.n))
+    if select("#", ...) > 0 then
+      give(s.handle, true, ...)
     end
     leave(0)
   end
-  local err = results[2]
+  local err = ...
   -- What stood below in the parent, before the fork, is not of this process.
   err.traceback =
     err.traceback:gsub("\n\t%[C%]: in function 'xpcall'\n\t[^\n]*process%.lua:.*$", "")
@@ -421,6 +416,25 @@ local function run_child(self, parent)
   report(s.name, err)
   give(s.handle, false, err)
   leave(1)
+end
+
+-- The child's life. Just forked, it shares all pages with its parent and copies
+-- each that it writes to, so it makes and changes as little as it can.
+local function run_child(self, parent_name)
+  local s = rawget(self, STATE)
+  process.parent_name = parent_name
+  current, counter = self, 0
+  if next(children) then
+    children = {}
+  end
+  if at_exit[1] then
+    at_exit = {}
+  end
+  s.pid = s.handle:pid()
+  s.creator = false
+  os.exit = child_exit -- luacheck: ignore 122
+  math.randomseed()
+  finish_child(s, xpcall(self.run, Error.catch, self))
 end
 
 -- What a child that has nothing of this process's memory is told.
@@ -472,7 +486,7 @@ function process.run_job(handle, job)
   for k, v in pairs(job.fields or {}) do
     rawset(self, k, v)
   end
-  run_child(self, job.parent)
+  run_child(self, job.parent.name)
 end
 
 -- Methods.
@@ -504,7 +518,7 @@ function Process:start()
   end
   s.handle = handle
   if second == true then
-    run_child(self, { name = current.name, pid = core.parent() })
+    run_child(self, current.name)
   end
   s.target, s.args = nil, nil
   children[handle:pid()] = self
@@ -630,6 +644,8 @@ function process.current_process()
   return current
 end
 
+local parent -- what parent_process() gave
+
 local Parent = { __name = "mp.Process" }
 Parent.__index = Parent
 
@@ -650,10 +666,10 @@ end
 --- The process that made this one: its name, pid, is_alive() and join(); nil
 -- in the first process.
 function process.parent_process()
-  if process.parent and not getmetatable(process.parent) then
-    setmetatable(process.parent, Parent)
+  if process.parent_name and (not parent or parent.of ~= current) then
+    parent = setmetatable({ name = process.parent_name, pid = core.parent(), of = current }, Parent)
   end
-  return process.parent
+  return process.parent_name and parent or nil
 end
 
 --- The children that are running, in the order of their pids; those that ended
