@@ -33,8 +33,9 @@ void mpl_encoder_shrink(struct mpl_encoder *e)
         mpr_writer_free(&e->out);
 }
 
-void mpl_encoder_clear(struct mpl_encoder *e)
+void mpl_encoder_clear(struct mpl_encoder *e, bool careful)
 {
+    e->careful = careful;
     mpl_seen_clear(&e->seen, &e->names);
     e->depth = 0;
 }

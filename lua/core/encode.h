@@ -1,8 +1,9 @@
 #ifndef MPL_ENCODE_H
 #define MPL_ENCODE_H
 
-/* Inside the encoder: shared by encode.c (plain data), function.c, class.c,
- * module.c and path.c. */
+/* Inside the encoder: encode.c walks, scalar.c and table.c write plain data,
+ * meet.c knows what was met, function.c, class.c and module.c write what has
+ * code, path.c says why not. */
 
 #include "seen.h"
 #include "state.h"
@@ -10,6 +11,7 @@
 /* A value whose parts are being encoded; its Lua value lies on the stack. */
 enum mpl_part {
     MPL_ITEMS,    /* a table's 1..n: at [table] the table */
+    MPL_FIRST,    /* its pairs, the first of which is there */
     MPL_KEY,      /* its pairs: the last key at [table + 1] */
     MPL_VALUE,    /* a pair's key is written; its value at [table + 2] */
     MPL_UPVALUES, /* a function's: at [table] the function */
@@ -29,6 +31,7 @@ struct mpl_frame {
 
 struct mpl_encoder {
     struct mpr_writer out;
+    bool careful; /* see value.h */
     struct mpl_seen seen;
     struct mpl_frame *frames;
     size_t depth;
@@ -66,7 +69,7 @@ enum mpl_step {
 
 /* codec.c: the scratch of an encoder. */
 struct mpl_encoder *mpl_encoder_new(lua_State *L);
-void mpl_encoder_clear(struct mpl_encoder *e); /* of what it has met */
+void mpl_encoder_clear(struct mpl_encoder *e, bool careful);
 
 /* Gives a large scratch back, unless the message in it is large too. */
 void mpl_encoder_shrink(struct mpl_encoder *e);
@@ -90,14 +93,20 @@ struct mpl_box {
 };
 struct mpl_box *mpl_box_push(lua_State *L);
 
-/* Room for so many bytes at w->e->out.end, which is returned; raises. */
+/* Room for so many bytes at the end of out, which is returned; raises. */
 _Noreturn void mpl_no_memory(lua_State *L);
+
+static inline uint8_t *mpl_encoder_room(lua_State *L, struct mpl_encoder *e,
+                                        size_t size)
+{
+    if (mpr_writer_need(&e->out, size) < 0)
+        mpl_no_memory(L);
+    return e->out.end;
+}
 
 static inline uint8_t *mpl_room(struct mpl_walk *w, size_t size)
 {
-    if (mpr_writer_need(&w->e->out, size) < 0)
-        mpl_no_memory(w->L);
-    return w->e->out.end;
+    return mpl_encoder_room(w->L, w->e, size);
 }
 
 static inline void mpl_put_tag(struct mpl_walk *w, unsigned tag)
@@ -114,10 +123,13 @@ static inline size_t mpl_offset(const struct mpl_walk *w)
 /* encode.c: writes the value on the stack's top. */
 enum mpl_step mpl_encode_value(struct mpl_walk *w);
 
-/* Writes a string of the size. */
+/* The same for one that is no scalar, or a long string (scalar.h). */
+enum mpl_step mpl_encode_rest(struct mpl_walk *w, int type);
+
+/* scalar.c: writes a string of the size. */
 void mpl_encode_string(struct mpl_walk *w, const char *s, size_t size);
 
-/* Whether the object was met before: then a REF to it is written. Otherwise
+/* meet.c: whether the object was met before: then a REF to it is written. Otherwise
  * it is met now, with its tag at the present offset. The value on the stack's
  * top is, or holds, the object. */
 bool mpl_encode_met(struct mpl_walk *w, const void *object);
@@ -125,14 +137,26 @@ bool mpl_encode_met(struct mpl_walk *w, const void *object);
 /* The object, whose tag stands at at, is met now. */
 void mpl_encode_meet(struct mpl_walk *w, const void *object, size_t at);
 
-/* Writes the head of the table on the top and opens a frame for its parts. */
+/* table.c: writes the head of the table on the top, for which a frame is
+ * ready, and opens the frame. */
 enum mpl_step mpl_encode_open_table(struct mpl_walk *w);
+enum mpl_step mpl_encode_parts(struct mpl_walk *w, struct mpl_frame *f);
 
-/* The value on the top cannot be sent: raises, or writes its text. */
+/* path.c: the value on the top cannot be sent: raises `cannot send value.x[3]
+ * (a thread: why)`, or writes its text where losses are allowed. */
 enum mpl_step mpl_encode_unsendable(struct mpl_walk *w, const char *why);
 
+enum { MPL_SLOTS = 80 }; /* of the stack, behind the value of a frame */
+
+bool mpl_stack_ready(struct mpl_walk *w);
+
 /* Whether a frame for the value on the top may be opened: stack, depth. */
-bool mpl_frame_ready(struct mpl_walk *w);
+static inline bool mpl_frame_ready(struct mpl_walk *w)
+{
+    w->top = lua_gettop(w->L);
+    return w->e->depth < MPR_WIRE_DEPTH &&
+           (w->top + MPL_SLOTS <= w->checked || mpl_stack_ready(w));
+}
 
 /* Opens the frame for which all is ready; the value's tag stands at at. */
 struct mpl_frame *mpl_frame_push(struct mpl_walk *w, enum mpl_part part,
@@ -151,8 +175,5 @@ bool mpl_encode_by_name(struct mpl_walk *w);
 
 /* Pushes the table of names, made anew if package.loaded has changed. */
 void mpl_modules_push(lua_State *L, struct mpl_codec *c);
-
-/* path.c: `cannot send value.x[3] (a thread)`; the value is on the top. */
-_Noreturn void mpl_refuse(struct mpl_walk *w, const char *why);
 
 #endif

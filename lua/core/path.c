@@ -85,6 +85,7 @@ static void add_step(lua_State *L, luaL_Buffer *b, const struct mpl_frame *f)
                  (lua_Integer)f->i);
         luaL_addstring(b, number);
         break;
+    case MPL_FIRST:
     case MPL_KEY: /* what comes next: so the value of this key is underway */
         add_key(L, b, f->table + 1);
         break;
@@ -122,7 +123,7 @@ static const char *what(lua_State *L, int idx)
         name);
 }
 
-void mpl_refuse(struct mpl_walk *w, const char *why)
+static _Noreturn void refuse(struct mpl_walk *w, const char *why)
 {
     lua_State *L = w->L;
     size_t depth = w->e->depth;
@@ -145,4 +146,40 @@ void mpl_refuse(struct mpl_walk *w, const char *why)
                lua_tostring(L, -1), lua_tostring(L, -2), value, why);
     for (;;) /* luaL_error does not return */
         ;
+}
+
+/* The text of the value on the top, pushed; whatever its __tostring does. */
+static int text_of(lua_State *L)
+{
+    luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+enum mpl_step mpl_encode_unsendable(struct mpl_walk *w, const char *why)
+{
+    lua_State *L = w->L;
+    const void *object = lua_topointer(L, -1);
+    struct mpl_seen_entry *entry;
+    size_t size;
+    const char *s;
+
+    if (!(w->flags & MPL_LOSSY))
+        refuse(w, why);
+    if (!w->anchors)
+        return MPL_CAREFUL;
+    if (w->e->seen.entries && object &&
+        mpl_seen_find(&w->e->seen, object, &entry) &&
+        mpl_seen_offset(entry) == mpl_offset(w))
+        mpl_seen_forget(&w->e->seen, object);
+    lua_pushcfunction(L, text_of);
+    lua_pushvalue(L, -2);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK || lua_type(L, -1) != LUA_TSTRING) {
+        lua_pop(L, 1);
+        lua_pushfstring(L, "(a %s whose text cannot be had)",
+                        luaL_typename(L, -1));
+    }
+    s = lua_tolstring(L, -1, &size);
+    mpl_encode_string(w, s, size);
+    lua_pop(L, 1);
+    return MPL_DONE;
 }
