@@ -254,6 +254,15 @@ static int parent_fd(lua_State *L)
     return 1;
 }
 
+/* Tests: core.kill(pid, signo) */
+static int send_signal(lua_State *L)
+{
+    int r = kill((pid_t)luaL_checkinteger(L, 1), (int)luaL_checkinteger(L, 2));
+
+    lua_pushboolean(L, r == 0);
+    return 1;
+}
+
 /* The fork server, and what it forks. Its signals are ours to set. */
 static int ignore_interrupt(lua_State *L)
 {
@@ -280,6 +289,7 @@ void mpl_open_process(lua_State *L, struct mpl_state *S)
         {"parent_fd", parent_fd},
         {"join_parent", join_parent},
         {"getpid", get_pid},
+        {"kill", send_signal},
         {"executable", executable},
         {"thread_count", thread_count},
         {"at_end", at_end},
