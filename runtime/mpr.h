@@ -1056,6 +1056,10 @@ typedef struct mpr_note {
 MPR_API int mpr_note_create(mpr_note *n, const struct mpr_parcel *parcel);
 MPR_API void mpr_note_close(mpr_note *n);
 
+/* The note's message; m is valid as long as somebody holds the note. -ENOMEM,
+ * -E2BIG: it does not fit a fixed m. */
+MPR_API int mpr_note_read(const mpr_handle *note, struct mpr_message *m);
+
 enum mpr_tasks {
     MPR_TASKS_MESSAGES, /* added one by one */
     MPR_TASKS_INTEGERS, /* 64 bits each */

@@ -40,6 +40,12 @@ void mpl_raise(lua_State *L, int err, const char *what)
 
 void mpl_interrupted(lua_State *L, struct mpl_state *S)
 {
+    const char *warning = mpr_warning();
+
+    if (warning) {
+        lua_warning(L, "mp: ", 1);
+        lua_warning(L, warning, 0);
+    }
     lua_rawgeti(L, LUA_REGISTRYINDEX, S->nothing);
     lua_call(L, 0, 0);
 }

@@ -16,8 +16,9 @@ int mpl_fail(lua_State *L, int err);
 /* Raises what cannot be an outcome. what: the subject ("mp.Pipe"), or NULL. */
 _Noreturn void mpl_raise(lua_State *L, int err, const char *what);
 
-/* A wait was interrupted by a signal handler: runs an empty Lua function, so
- * that a hook which the handler set can raise (lua.c does so for Ctrl-C).
+/* A wait was interrupted, perhaps by a signal handler: runs an empty Lua
+ * function, so that a hook which the handler set can raise (lua.c does so for
+ * Ctrl-C). Passes on what the runtime warns of.
  * Returns when nobody raised: wait on, with the same deadline. */
 void mpl_interrupted(lua_State *L, struct mpl_state *S);
 

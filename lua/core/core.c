@@ -11,6 +11,7 @@
 #include "queue.h"
 #include "row.h"
 #include "state.h"
+#include "sync.h"
 #include "value.h"
 #include "wait.h"
 
@@ -175,6 +176,7 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_process(L, S);
     mpl_open_conn(L, S);
     mpl_open_queue(L, S);
+    mpl_open_sync(L, S);
     mpl_open_struct(L, S);
     mpl_open_number(L, S);
     mpl_open_array(L, S);

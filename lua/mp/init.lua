@@ -40,6 +40,14 @@ local mp = {
   wait = core.wait,
   getfd = core.getfd,
 
+  Lock = core.Lock,
+  RLock = core.RLock,
+  Semaphore = core.Semaphore,
+  BoundedSemaphore = core.BoundedSemaphore,
+  Condition = core.Condition,
+  Event = core.Event,
+  Barrier = core.Barrier,
+
   Value = core.Value,
   RawValue = core.RawValue,
   Array = core.Array,

@@ -542,6 +542,11 @@ int mpr_note_create(mpr_note *note, const struct mpr_parcel *parcel)
     return err;
 }
 
+int mpr_note_read(const mpr_handle *note, struct mpr_message *m)
+{
+    return mpri_note_read(mpri_data(note), m);
+}
+
 void mpr_note_close(mpr_note *note)
 {
     if (note->h.block && note->owner == mpri_self_name())
