@@ -458,6 +458,20 @@ describe("the family", function()
     a:close()
   end))
 
+  it("waits for ended children in mp.poll, and says for how many", within(5, function()
+    assert.equal(0, mp.poll())
+    assert.equal(0, mp.poll(0.001))
+    local a, b <close> = mp.Pipe()
+    mp.spawn(function() b:recv() end)
+    assert.equal(0, mp.poll(0))
+    a:send(1)
+    helper.eventually(5, function() return mp.poll(0.001) == 1 end)
+    assert.same({}, mp.active_children())
+    assert.error_matches(function() mp.poll "x" end, "bad argument #1 to 'poll' %(number expected")
+    assert.error_matches(function() mp.poll(0 / 0) end, "NaN")
+    a:close()
+  end))
+
   it("runs at_exit handlers in children, the last registered first", within(10, function()
     local r = script [[
       local mp = require "mp"

@@ -10,6 +10,7 @@ local context = require "mp.context"
 local core = require "mp.core"
 local Error = require "mp.error"
 local pool = require "mp.pool"
+local poll = require "mp.poll"
 local process = require "mp.process"
 local range = require "mp.range"
 local start = require "mp.start"
@@ -38,6 +39,7 @@ local mp = {
   JoinableQueue = core.JoinableQueue,
   SimpleQueue = core.SimpleQueue,
   wait = core.wait,
+  poll = poll.poll,
   getfd = core.getfd,
 
   Lock = core.Lock,

@@ -2,6 +2,7 @@
 
 local core = require "mp.core"
 local Error = require "mp.error"
+local poll = require "mp.poll"
 local start = require "mp.start"
 
 local process = {}
@@ -303,11 +304,14 @@ end
 -- The child's side.
 
 local function reap_children()
+  local n = 0
   for pid, child in pairs(children) do
     if not rawget(child, STATE).handle:alive() then
       children[pid] = nil
+      n = n + 1
     end
   end
+  return n
 end
 
 local function run_at_exit()
@@ -704,5 +708,6 @@ function process.finish()
 end
 
 process.Process = Process
+poll.register(process, reap_children)
 
 return process
