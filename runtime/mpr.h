@@ -1535,7 +1535,7 @@ struct mpr_token {
                      * offset, parts of what has one */
     uint64_t pairs;    /* MAP, TABLE: how many, or how many about (open) */
     int open;          /* the pairs go on until END */
-    unsigned kind;     /* RUN: its kind; FUNCTION: 0, 1 or 2 */
+    unsigned kind;     /* RUN: its kind; FUNCTION: 0 or 1 */
     unsigned upvalues; /* FUNCTION: how many follow, each begun by mpr_read_
                         * upvalue */
 };

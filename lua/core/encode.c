@@ -222,8 +222,8 @@ static bool walk_all(struct mpl_walk *w, int first, int n)
     mpl_encoder_empty(w->e);
     mpl_encoder_clear(w->e, w->anchors != 0);
     begin(w);
-    luaL_checkstack(w->L, MPL_SLOTS, "too many values to send");
-    w->checked = 0;
+    luaL_checkstack(w->L, 2 * MPL_SLOTS, "too many values to send");
+    w->checked = lua_gettop(w->L) + 2 * MPL_SLOTS;
     for (int i = 0; i < n; i++) {
         w->number = i + 1;
         lua_pushvalue(w->L, first + i);

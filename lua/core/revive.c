@@ -188,7 +188,7 @@ static void decode_code(struct mpl_decoder *d, struct mpr_token *code,
     if (mpr_read(&r, code) != 1)
         mpl_bad_message(d, NULL);
     d->r.at = r.at;
-    if (code->kind == 2) { /* it stands with an earlier function */
+    if (code->kind == 1) { /* it stands with an earlier function */
         unsigned upvalues = code->upvalues;
 
         if (code->count >= at)

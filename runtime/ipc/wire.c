@@ -26,11 +26,10 @@
  *   CLASS         a string: the metatable that has this name
  *   INSTANCE      CLASS, BY_NAME or REF; then MAP or TABLE: with this metatable
  *   PACKED        the same; then a value, of which the class makes one
- *   FUNCTION      0, count, bytecode · 1, count: it is in the ref of that
- *                 index · 2, count: it is that of the function at that offset;
- *                 then upvalues (1 byte), and for each: 0 value · 1 value of
- *                 an upvalue that others share · 2, count: shared with the
- *                 one whose 1 stands at that offset
+ *   FUNCTION      0, count, bytecode · 1, count: it is that of the function at
+ *                 that offset; then upvalues (1 byte), and for each: 0 value ·
+ *                 1 value of an upvalue that others share · 2, count: shared
+ *                 with the one whose 1 stands at that offset
  *
  * The _SHARED twins of STRING, MAP, TABLE and FUNCTION say that a REF will
  * come. The byte of pairs is their number up to 223; 224 + k stands for more
@@ -307,7 +306,7 @@ static int read_function(struct mpr_reader *r, struct mpr_token *t)
         err = mpr_read_count(r, &t->count);
     if (!err && t->kind == 0)
         err = read_bytes(r, t->count, &t->bytes);
-    else if (!err && t->kind > 2)
+    else if (!err && t->kind > 1)
         err = -EBADMSG;
     return err ? err : read_byte(r, &t->upvalues);
 }

@@ -129,7 +129,7 @@ static int check_value(struct check *c, const uint8_t *at,
                          t->open ? 0 : 2 * t->pairs);
         return err ? err : check_push(c, ITEMS, t->count);
     case MPR_TAG_FUNCTION:
-        if (t->kind == 2 && t->count >= here)
+        if (t->kind == 1 && t->count >= here)
             return -EBADMSG;
         return check_push(c, UPVALUES, t->upvalues);
     default:

@@ -262,8 +262,8 @@ static void forms(void)
     assert(CHECK(MPR_TAG_FUNCTION, 0, 2, 'l', 'u', 3, 0, 7, 1, 8, 2, 6) == 0);
     assert(CHECK(MPR_TAG_FUNCTION, 0, 2, 'l', 'u', 1, 3, 7) == BAD);
     assert(CHECK(MPR_TAG_FUNCTION, 0, 9, 'l', 'u', 0) == BAD);
-    assert(CHECK(MPR_TAG_FUNCTION, 3, 0, 0) == BAD);
     assert(CHECK(MPR_TAG_FUNCTION, 2, 0, 0) == BAD);
+    assert(CHECK(MPR_TAG_FUNCTION, 1, 0, 0) == BAD);
     assert(CHECK(1, MPR_TAG_FUNCTION, 1, 0, 0) == 0);
     /* No tags. */
     for (unsigned tag = MPR_TAG_PACKED + 1; tag < 256; tag++)
