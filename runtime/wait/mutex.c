@@ -8,20 +8,53 @@
 
 #include <errno.h>
 
-#define WAIT 0x80000000U
-/* No slot has this number: the owner was found dead by the reaper. */
+#define WAIT      0x80000000U
 #define ABANDONED 0x40000000U
 
-enum { SPINS = 100, YIELDS = 20 };
+enum {
+    SLOT_BITS = 13, /* slot + 1 */
+    GENERATION_MASK = 0xffff,
+    SPINS = 100,
+    YIELDS = 20,
+};
+_Static_assert(MPRI_SLOTS < 1 << SLOT_BITS, "slot + 1 fits");
 
 static const int64_t FIRST_SLICE = MPRI_MS;
 static const int64_t LAST_SLICE = 50 * MPRI_MS;
 
+static uint32_t self_word(void)
+{
+    return (mpri_self.generation & GENERATION_MASK) << SLOT_BITS |
+           (mpri_self.slot + 1);
+}
+
+static uint32_t slot_of(uint32_t v)
+{
+    return (v & ((1U << SLOT_BITS) - 1)) - 1;
+}
+
+static bool owner_alive(uint32_t v)
+{
+    uint32_t slot = slot_of(v);
+
+    return slot < mpri_roster_end() &&
+           (mpri_slot_generation(slot) & GENERATION_MASK) ==
+               (v >> SLOT_BITS & GENERATION_MASK) &&
+           mpri_peer_alive(slot);
+}
+
+/* The word was found as v, owned: takes it from a dead owner. As long as the
+ * word names the dead, no third process comes in. */
+static bool take_over(struct mpri_mutex *m, uint32_t v, uint32_t me)
+{
+    return mpri_load_rlx(&m->word) == v && !owner_alive(v) &&
+           mpri_cas_acq(&m->word, &v, me | WAIT);
+}
+
 static int lock_slow(struct mpri_mutex *m, uint32_t me, int64_t deadline_ns)
 {
-    int64_t slice = FIRST_SLICE, now;
+    int64_t slice = FIRST_SLICE;
     uint32_t v;
-    int r;
 
     for (int i = 0; i < SPINS + YIELDS; i++) {
         v = 0;
@@ -34,9 +67,12 @@ static int lock_slow(struct mpri_mutex *m, uint32_t me, int64_t deadline_ns)
     }
     v = mpri_load_rlx(&m->word);
     for (;;) {
-        if (v == 0 || (v & ~WAIT) == ABANDONED) {
+        int64_t now;
+        int r;
+
+        if ((v & ~WAIT) == 0 || (v & ~WAIT) == ABANDONED) {
             /* Others may sleep: who slept keeps WAIT set. */
-            int dead = v == 0 ? 0 : -EOWNERDEAD;
+            int dead = v & ABANDONED ? -EOWNERDEAD : 0;
 
             if (mpri_cas_acq(&m->word, &v, me | WAIT))
                 return dead;
@@ -47,23 +83,19 @@ static int lock_slow(struct mpri_mutex *m, uint32_t me, int64_t deadline_ns)
                 continue;
             v |= WAIT;
         }
+        MPRI_TESTPOINT("mutex.sleeping");
         now = mpri_now_ns();
-        if (now >= deadline_ns)
-            return -ETIMEDOUT;
-        r = mpri_waiter_slice(&m->word, v,
-                              mpri_earlier(deadline_ns, now + slice));
+        r = now >= deadline_ns
+                ? -ETIMEDOUT
+                : mpri_waiter_slice(&m->word, v,
+                                    mpri_earlier(deadline_ns, now + slice));
         if (r == -ETIMEDOUT) {
-            uint32_t owner = (v & ~WAIT) - 1;
-
+            if (take_over(m, v, me))
+                return -EOWNERDEAD;
+            if (mpri_now_ns() >= deadline_ns)
+                return -ETIMEDOUT;
             if (slice < LAST_SLICE)
                 slice *= 2;
-            /* Taking over before the word changes: as long as it names the
-             * dead, no third process comes in. */
-            if (mpri_load_rlx(&m->word) == v && !mpri_peer_alive(owner)) {
-                if (mpri_cas_acq(&m->word, &v, me | WAIT))
-                    return -EOWNERDEAD;
-                continue;
-            }
             mpri_roster_renew();
         }
         v = mpri_load_rlx(&m->word);
@@ -72,7 +104,7 @@ static int lock_slow(struct mpri_mutex *m, uint32_t me, int64_t deadline_ns)
 
 int mpri_mutex_lock(struct mpri_mutex *m, int64_t deadline_ns)
 {
-    uint32_t me = mpri_self.slot + 1, v = 0;
+    uint32_t me = self_word(), v = 0;
 
     /* Pairs with: mpri_mutex_unlock; brings what the last owner stored. */
     if (mpri_cas_acq(&m->word, &v, me))
@@ -93,7 +125,7 @@ bool mpri_mutex_abandon(struct mpri_mutex *m, uint32_t dead_slot)
 {
     uint32_t v = mpri_load_acq(&m->word);
 
-    while ((v & ~WAIT) == dead_slot + 1) {
+    while (!(v & ABANDONED) && slot_of(v) == dead_slot) {
         if (mpri_cas_seq(&m->word, &v, ABANDONED | (v & WAIT))) {
             mpri_waiter_wake(&m->word, 1);
             return true;

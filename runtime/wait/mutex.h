@@ -1,19 +1,22 @@
-#ifndef MPR_SYNC_MUTEX_H
-#define MPR_SYNC_MUTEX_H
+#ifndef MPR_WAIT_MUTEX_H
+#define MPR_WAIT_MUTEX_H
 
 /* The runtime's own lock, for short sections inside shared objects: never
  * held while Lua runs, memory is allocated, or anything sleeps.
  *
- * States:       0 free · slot + 1 held by that process · with WAIT set: held,
- *               and someone may be asleep
+ * States:       0 free · owner (slot + 1, and the low bits of its generation)
+ *               held by that process · ABANDONED free, but the last owner died
+ *               inside · with WAIT set: someone may be asleep
  *               0 -> owner: lock · owner -> owner|WAIT: a waiter · owner* -> 0:
  *               unlock, by the owner only · dead* -> owner|WAIT: the waiter
- *               that found the owner dead; its lock returns -EOWNERDEAD
+ *               that found the owner dead · dead* -> ABANDONED: the reaper ·
+ *               ABANDONED -> owner: lock. The last three return -EOWNERDEAD
  * Invariant:    someone asleep implies WAIT; WAIT with nobody asleep costs one
  *               needless wake.
  * If we die here: the word still names us, so the next waiter asks the roster
- *               and takes over; our slot is not given to another process
- *               before the objects we held were looked at (life/reap.h).
+ *               and takes over. With the generation in it the word means us
+ *               for good: a waiter that slept over our death and the next life
+ *               of our slot never takes the lock from that one.
  *
  * Threads of one process all use its slot; a waiter whose own process is the
  * owner waits without asking. */
@@ -29,7 +32,8 @@ struct mpri_mutex {
 };
 
 /* 0; -EOWNERDEAD: locked, but the last owner died inside, so repair what it
- * guards; -ETIMEDOUT. Signals do not end the wait: sections are short. */
+ * guards; -ETIMEDOUT: a live process has it. Signals do not end the wait:
+ * sections are short. */
 int mpri_mutex_lock(struct mpri_mutex *m, int64_t deadline_ns);
 
 /* Everything stored before is visible to the next owner. A full barrier: what
