@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/deadline.h"
 #include "data/data.h"
+#include "data/dict.h"
 #include "ipc/conn.h"
 #include "ipc/queue.h"
 #include "life/block.h"
@@ -37,6 +38,7 @@ static void register_kinds(void)
     mpri_array_register();
     mpri_memory_register();
     mpri_shareable_register();
+    mpri_dict_register();
     mpri_process_register();
     mpri_pool_register();
 }

@@ -109,6 +109,7 @@ enum mpr_kind {
     MPR_KIND_PROXY,
     MPR_KIND_NOTE,    /* a message that stays, inside a job */
     MPR_KIND_MESSAGE, /* a long one, with objects */
+    MPR_KIND_BOX,     /* a large value in a dict or list */
     MPR_KIND_END,
 };
 MPR_API const char *mpr_kind_name(unsigned kind);
@@ -1551,6 +1552,114 @@ MPR_API int mpr_read_upvalue(struct mpr_reader *r, uint64_t *off);
  * above, not nested too deep. 0, -EBADMSG, -ENOMEM; -E2BIG when nested too
  * deep. Needs 16 bytes of memory a level. Offsets count from r.begin. */
 MPR_API int mpr_wire_check(struct mpr_reader r);
+
+/* ---- dicts -----------------------------------------------------------------
+ * A hash table that all processes share: keys are strings of at most 32768
+ * bytes, integers, floats and booleans, values are messages, with the objects
+ * they carry. Each function is one atomic step, a process killed in it has
+ * taken it or not. Readers wait for nobody; writers for others that write
+ * keys of a similar hash, for well under a microsecond. */
+
+typedef struct mpr_dict {
+    mpr_handle h;
+    uint32_t actor; /* whose reservation its changes may pass; 0: nobody's */
+} mpr_dict;
+
+enum mpr_key_type {
+    MPR_KEY_STRING = 1,
+    MPR_KEY_INTEGER,
+    MPR_KEY_FLOAT, /* with an integer value it is that integer */
+    MPR_KEY_BOOLEAN,
+};
+
+struct mpr_key {
+    unsigned type;
+    const char *string;
+    uint64_t size;   /* of string */
+    int64_t integer; /* and boolean */
+    double number;   /* NaN is no key */
+};
+
+struct mpr_scalar {
+    int is_float;
+    int64_t integer;
+    double number;
+};
+
+/* name is cut to 31 bytes, NULL is none. -ENOMEM. */
+MPR_API int mpr_dict_create(mpr_dict *d, const char *name);
+
+/* For all that take a key: -EINVAL: it is none; -EMSGSIZE: it is too long. For
+ * all that change: -ENOMEM, nothing was changed; -EINTR: the key is reserved
+ * for another actor, and a signal came while we waited. */
+
+/* The value of a key: -ENOENT: there is none; -E2BIG (see mpr_message). */
+MPR_API int mpr_dict_get(mpr_dict *d, const struct mpr_key *key,
+                         struct mpr_message *m);
+
+/* Stores a value, which counts as absent from expires_ns (MPR_FOREVER). */
+MPR_API int mpr_dict_set(mpr_dict *d, const struct mpr_key *key,
+                         const struct mpr_parcel *parcel, int64_t expires_ns);
+
+/* The same if there is none: -EEXIST. */
+MPR_API int mpr_dict_insert(mpr_dict *d, const struct mpr_key *key,
+                            const struct mpr_parcel *parcel,
+                            int64_t expires_ns);
+
+/* Stores a value, or with parcel NULL none, if the key's value still is the
+ * one that was got (was NULL: none): -ESTALE. It keeps its time limit. */
+MPR_API int mpr_dict_replace(mpr_dict *d, const struct mpr_key *key,
+                             const struct mpr_message *was,
+                             const struct mpr_parcel *parcel);
+
+/* Removes a key: -ENOENT. */
+MPR_API int mpr_dict_remove(mpr_dict *d, const struct mpr_key *key);
+
+/* Removes a key and returns its value: -ENOENT. */
+MPR_API int mpr_dict_take(mpr_dict *d, const struct mpr_key *key,
+                          struct mpr_message *m);
+
+/* Removes some key, a young one, and returns it and its value; the key's bytes
+ * lie in bytes. -ENOENT: the dict is empty. */
+MPR_API int mpr_dict_pop(mpr_dict *d, struct mpr_key *key,
+                         struct mpr_message *bytes, struct mpr_message *value);
+
+/* Adds to a number, or to init where there is none: -EDOM: the value is no
+ * number. It keeps its time limit. */
+MPR_API int mpr_dict_incr(mpr_dict *d, const struct mpr_key *key,
+                          const struct mpr_scalar *by,
+                          const struct mpr_scalar *init,
+                          struct mpr_scalar *sum);
+
+/* Keeps all others from changing a key until release: for an actor that reads,
+ * computes and replaces, when others were faster too often. One key of a dict
+ * at a time: -EBUSY. d->actor is not 0. */
+MPR_API int mpr_dict_reserve(mpr_dict *d, const struct mpr_key *key);
+MPR_API void mpr_dict_release(mpr_dict *d);
+
+MPR_API int64_t mpr_dict_len(mpr_dict *d);
+MPR_API void mpr_dict_clear(mpr_dict *d);
+
+/* A copy of a dict or list as it was at one instant; starts as {0}. */
+struct mpr_snapshot {
+    uint64_t count;
+    uint64_t next;
+    /* Private: */
+    uint64_t *words;
+    void *items;
+    mpr_handle *refs;
+    uint64_t word_count, word_capacity, item_capacity;
+    uint64_t ref_count, ref_capacity;
+    int is_dict;
+};
+MPR_API int mpr_dict_snapshot(mpr_dict *d, struct mpr_snapshot *s);
+
+/* The next pair, as they were inserted, or the next item of a list: 1; 0 at
+ * the end; -ENOMEM. key, m may be NULL; valid as long as the snapshot, m not
+ * longer than its next use. */
+MPR_API int mpr_snapshot_next(struct mpr_snapshot *s, struct mpr_key *key,
+                              struct mpr_message *m);
+MPR_API void mpr_snapshot_free(struct mpr_snapshot *s);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,18 @@
+#ifndef MPR_DATA_SCALAR_H
+#define MPR_DATA_SCALAR_H
+
+/* Arithmetic on a number that lies in a table as bytes of a message. */
+
+#include "data/kept.h"
+
+/* -EDOM: the value is no number. */
+int mpri_scalar_read(const struct mpri_kept *c, struct mpr_scalar *n);
+
+/* Writes the number as a message; returns its size. */
+uint32_t mpri_scalar_write(const struct mpr_scalar *n, uint8_t bytes[16]);
+
+/* Integers wrap around, with a float the sum is one, as in Lua. */
+struct mpr_scalar mpri_scalar_sum(const struct mpr_scalar *a,
+                                  const struct mpr_scalar *b);
+
+#endif
