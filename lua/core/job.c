@@ -133,7 +133,8 @@ struct job {
     uint32_t room;
     uint8_t *taken;   /* any: a byte for each task that was */
     uint32_t untaken; /* tasks below were */
-    uint32_t scan;    /* where the next look begins */
+    uint32_t scan; /* where the next look begins */
+    uint32_t seen; /* progress at the last look */
 };
 
 static const struct mpl_class class;
@@ -515,6 +516,19 @@ static int job_get(lua_State *L)
     return 1 + push_values(L, ud, &r);
 }
 
+/* job:value(index) -> true, values…, when it is done; otherwise nothing. */
+static int job_value(lua_State *L)
+{
+    struct job *ud = self(L);
+    struct mpr_result r;
+
+    if (mpr_job_result(&ud->job, (uint32_t)luaL_checkinteger(L, 2), &r) !=
+        MPR_RESULT_DONE)
+        return 0;
+    lua_pushboolean(L, 1);
+    return 1 + push_values(L, ud, &r);
+}
+
 /* job:collect(results or nil, index, end, base) -> index, state: puts the first
  * values of tasks index and up into results[base + index + 1] …, until one is
  * not done ("open", "failed", …) or the end is reached ("end"). */
@@ -554,6 +568,7 @@ static int job_any(lua_State *L)
 {
     struct job *ud = self(L);
     uint32_t end = ud->room - mpr_job_room(&ud->job, 0);
+    struct mpr_job_stats now;
     struct mpr_result r;
 
     if (!ud->taken) {
@@ -561,6 +576,8 @@ static int job_any(lua_State *L)
         if (!ud->taken)
             return luaL_error(L, "not enough memory");
     }
+    mpr_job_look(&ud->job, &now); /* before: what comes now is new */
+    ud->seen = now.progress;
     for (uint32_t n = end - ud->untaken; n > 0; n--) {
         uint32_t i =
             ud->scan < ud->untaken || ud->scan >= end ? ud->untaken : ud->scan;
@@ -635,6 +652,43 @@ static int job_room(lua_State *L)
     return 1;
 }
 
+/* job:publish(): what was added before next() raised in pull. */
+static int job_publish(lua_State *L)
+{
+    int r = mpr_job_publish(&self(L)->job);
+
+    if (r < 0)
+        return mpl_fail(L, r);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* job:pace() -> the seconds that a task takes; 0: not known */
+static int job_pace(lua_State *L)
+{
+    struct mpr_job_stats s;
+
+    mpr_job_look(&self(L)->job, &s);
+    lua_pushnumber(L, (lua_Number)s.task_ns / 1e9);
+    return 1;
+}
+
+/* job:seen() -> progress when any looked */
+static int job_seen(lua_State *L)
+{
+    lua_pushinteger(L, self(L)->seen);
+    return 1;
+}
+
+/* job:count() -> tasks that were added */
+static int job_count(lua_State *L)
+{
+    struct job *ud = self(L);
+
+    lua_pushinteger(L, ud->room - mpr_job_room(&ud->job, 0));
+    return 1;
+}
+
 static int job_stop(lua_State *L)
 {
     mpr_job_stop(&self(L)->job);
@@ -687,6 +741,11 @@ static const char *refuse(const struct mpl_object *o)
 }
 
 static const luaL_Reg methods[] = {
+    {"value", job_value},
+    {"publish", job_publish},
+    {"pace", job_pace},
+    {"seen", job_seen},
+    {"count", job_count},
     {"push", job_push},
     {"pull", job_pull},
     {"result", job_result},

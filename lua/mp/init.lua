@@ -6,8 +6,10 @@
 --
 -- This file only wires the parts together.
 
+local completed = require "mp.completed"
 local context = require "mp.context"
 local core = require "mp.core"
+local default = require "mp.default"
 local Error = require "mp.error"
 local pool = require "mp.pool"
 local poll = require "mp.poll"
@@ -32,6 +34,14 @@ local mp = {
   set_forkserver_preload = start.set_forkserver_preload,
 
   Pool = pool.new,
+  map = default.map,
+  starmap = default.starmap,
+  imap = default.imap,
+  imap_unordered = default.imap_unordered,
+  apply = default.apply,
+  each = default.each,
+  reduce = default.reduce,
+  as_completed = completed.as_completed,
   range = range.of,
 
   Pipe = core.Pipe,

@@ -2,6 +2,7 @@
 
 local core = require "mp.core"
 local Error = require "mp.error"
+local policies = require "mp.policy"
 
 local outcome = {}
 
@@ -88,6 +89,32 @@ function outcome.failed(value, index, label)
     index = index,
     label = label,
   }
+end
+
+--- What job:result said of a task: "done", its worker's number and the values;
+-- "open", also when it is tried again; or "failed" and the error.
+function outcome.judge(pool, policy, job, index, position, label, state, number, ...)
+  if state == "done" then
+    return state, number, ...
+  elseif state == "open" then
+    local err = pool:doom(job, position, label)
+    if err == nil then
+      return state
+    end
+    return "failed", err
+  elseif state == "failed" then
+    return "failed", outcome.failed((...), position, label)
+  elseif state == "cancelled" then
+    return "failed", outcome.cancelled(position, label)
+  end
+  local _, _, _, kills, attempts = ...
+  local err = outcome.lost(pool, position, label, number, ...)
+  local delay = policies.retry(policy, err, attempts + 1, kills)
+  if delay then
+    job:retry(index, delay)
+    return "open"
+  end
+  return "failed", err
 end
 
 return outcome

@@ -5,6 +5,8 @@
 
 local core = require "mp.core"
 local Crew = require "mp.crew"
+local Fold = require "mp.fold"
+local Imap = require "mp.imap"
 local policies = require "mp.policy"
 local process = require "mp.process"
 local Result = require "mp.result"
@@ -212,6 +214,50 @@ function Pool:each(f, t, options)
   complete(self, "each", f, t, options, Submitter.NONE)
 end
 
+-- One by one: an iterator for generic for, which closes itself.
+local function lazy(self, name, f, t, options, ordered)
+  local s = submitter(self, name, 4)
+  check_function(f, name, 4)
+  local policy = policy_of("imap", options, 4)
+  s:check_running(3)
+  local ok, items, n = pcall(Run.items_of, t, name, true)
+  if not ok then
+    error(items, 3)
+  end
+  local it = Imap.new(s, items, n, s:plan(f, policy, 0), policy, ordered)
+  return it, nil, nil, it
+end
+
+--- for i, v in pool:imap(f, items): i is the item's index, v its result, in
+-- order, while the items are pulled.
+function Pool:imap(f, t, options)
+  local a, b, c, d = lazy(self, "imap", f, t, options, true)
+  return a, b, c, d
+end
+
+--- The same as results come.
+function Pool:imap_unordered(f, t, options)
+  local a, b, c, d = lazy(self, "imap_unordered", f, t, options, false)
+  return a, b, c, d
+end
+
+--- f(… f(f(init, t[1]), t[2]) …), computed in pieces: f is associative.
+function Pool:reduce(f, t, init, options)
+  local s = submitter(self, "reduce")
+  check_function(f, "reduce")
+  local policy = policy_of("map", options, 3)
+  s:check_running(2)
+  local ok, items, n = pcall(Run.items_of, t, "reduce")
+  if not ok then
+    error(items, 2)
+  end
+  local folded, value = pcall(Fold.fold, s, f, items, n, init, policy)
+  if not folded then
+    error(value, type(value) == "string" and 2 or 0)
+  end
+  return value
+end
+
 -- The end --------------------------------------------------------------------------
 
 --- No more work is taken; what was submitted is done.
@@ -281,9 +327,11 @@ local function collected(self)
     return
   end
   if s.core:state() == "run" then
-    warn("mp: a pool was dropped without close")
+    if not s.quiet then
+      warn("mp: a pool was dropped without close")
+    end
     s.core:shut "terminate"
-    s.crew:kill()
+    pcall(s.crew.kill, s.crew) -- at the end of a program they are gone already
   end
 end
 
@@ -467,6 +515,12 @@ end
 return {
   new = function(options)
     return new(options, process.Process)
+  end,
+  -- That of mp.map and its kin: ends with the program, quietly.
+  new_default = function()
+    local self = new(nil, process.Process)
+    rawget(self, STATE).quiet = true
+    return self
   end,
   methods = Pool,
 }

@@ -197,35 +197,25 @@ function Task:sleep(deadline)
   self.pool:sleep(self.job, self.index, 0, deadline)
 end
 
--- What job:result said.
-function Task:take(state, number, ...)
+local NO_POLICY <const> = {}
+
+function Task:judged(state, what, ...)
   if state == "done" then
-    self.worker = self.pool:worker_name(number)
+    self.worker = self.pool:worker_name(what)
     return self:settle("done", ...)
   elseif state == "open" then
-    local err = self.pool:doom(self.job, 1, self.label)
-    return err ~= nil and self:settle("failed", err) or false
-  end
-  local policy = self.policy or {}
-  if state == "failed" then
-    self.worker = self.pool:worker_name(number)
-    return self:settle("failed", outcome.failed((...), 1, self.label))
-  elseif state == "cancelled" then
-    return self:settle("failed", outcome.cancelled(1, self.label))
-  end
-  local _, _, _, kills, attempts = ...
-  local err = outcome.lost(self.pool, 1, self.label, number, ...)
-  local delay = policies.retry(policy, err, attempts + 1, kills)
-  if delay then
-    self.job:retry(self.index, delay)
     return false
   end
-  self.worker = err.process
-  return self:settle("failed", err)
+  self.worker = what.process
+  return self:settle("failed", what)
 end
 
 function Task:look()
-  return self:take(self.job:result(self.index))
+  local job, index = self.job, self.index
+  local policy = self.policy or NO_POLICY
+  return self:judged(
+    outcome.judge(self.pool, policy, job, index, 1, self.label, job:result(index))
+  )
 end
 
 --- Gives the task up: "queued" when it had not begun, "running" when it had,

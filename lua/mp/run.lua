@@ -22,10 +22,13 @@ local WINDOW <const> = 4
 -- Results are read while others are made, in steps of this.
 local STEP <const> = 8192
 
--- The items of a call: something with a length, or an iterator that is read to
--- its end.
-local function items_of(t, what)
+--- The items of a call: something with a length, and that; or an iterator,
+-- which is read to its end unless lazy.
+local function items_of(t, what, lazy)
   if policies.callable(t) then
+    if lazy then
+      return t
+    end
     local list, n = {}, 0
     for v in t do
       n = n + 1
@@ -48,6 +51,8 @@ local function items_of(t, what)
     0
   )
 end
+
+Run.items_of = items_of
 
 --- what: the call's name, for messages. flags: of its jobs.
 function Run.new(pool, what, f, t, policy, flags)
@@ -160,28 +165,25 @@ function Run:deal_with(entry, index, err)
   return true
 end
 
--- What job:result said of a task: whether it is over without a result, or
--- "done" if it has one.
-function Run:take(entry, index, state, number, ...)
+-- Whether the task is over without a result; "done" if it has one. May settle
+-- the run.
+function Run:take(entry, index)
   local position = entry.base + index + 1
+  local state, err = outcome.judge(
+    self.pool,
+    self.policy,
+    entry.job,
+    index,
+    position,
+    self.label,
+    entry.job:result(index)
+  )
   if state == "done" then
-    return "done"
+    return state
   elseif state == "open" then
-    local err = self.pool:doom(entry.job, position, self.label)
-    if err ~= nil then
-      self:finish("failed", err)
-    end
     return false
-  elseif state == "cancelled" then
-    return self:deal_with(entry, index, outcome.cancelled(position, self.label))
-  elseif state == "failed" then
-    return self:deal_with(entry, index, outcome.failed((...), position, self.label))
-  end
-  local _, _, _, kills, attempts = ...
-  local err = outcome.lost(self.pool, position, self.label, number, ...)
-  local delay = policies.retry(self.policy, err, attempts + 1, kills)
-  if delay then
-    entry.job:retry(index, delay)
+  elseif self.pool:is_doomed() then
+    self:finish("failed", err)
     return false
   end
   return self:deal_with(entry, index, err)
@@ -193,7 +195,7 @@ function Run:look_for_failure()
     local entry = self.jobs[i]
     local _, failures, _, first = entry.job:look()
     if failures > 0 and first then
-      self:take(entry, first, entry.job:result(first))
+      self:take(entry, first)
       if self.state then
         return
       end
@@ -219,7 +221,7 @@ function Run:look()
         self:feed()
       end
     else
-      local over = self:take(entry, at, entry.job:result(at))
+      local over = self:take(entry, at)
       if over == "done" then -- in this very moment: it is read like the others
         over = true
       elseif over then

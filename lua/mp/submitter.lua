@@ -99,10 +99,16 @@ function Submitter:why()
   return self.crew and self.crew.broken or self.core:why() or "the pool is broken"
 end
 
+--- Whether no task is begun any more.
+function Submitter:is_doomed()
+  local state = self.core:is_open() and self.core:state() or "terminate"
+  return state ~= "run" and state ~= "close" and state
+end
+
 --- Why a task that is open will stay so: an error object, or nil.
 function Submitter:doom(job, index, label)
-  local state = self.core:state()
-  if state == "run" or state == "close" then
+  local state = self:is_doomed()
+  if not state then
     return nil
   end
   local _, _, stopped = job:look()
@@ -191,7 +197,7 @@ function Submitter:help(job, task)
   self.depth = self.depth + 1
   local ok, err = pcall(function()
     worker.help(job)
-    if not job:wait(task, 0, 0) then
+    if not task or not job:wait(task, 0, 0) then
       worker.help()
     end
   end)
@@ -212,6 +218,22 @@ function Submitter:sleep(job, task, seen, deadline)
     left = math.min(left, 0.001)
   end
   job:wait(task, seen, left)
+end
+
+--- Sleeps, not long, until something happened to one of the jobs since it was
+-- looked at.
+function Submitter:sleep_any(jobs, deadline)
+  if #jobs == 1 then
+    self:sleep(jobs[1], nil, jobs[1]:seen(), deadline)
+    return
+  end
+  local now = core.time()
+  self:attend(now)
+  if worker.of(self.id) then
+    self:help(jobs[1])
+    return
+  end
+  core.wait(jobs, deadline and math.max(0, math.min(deadline - now, SLICE)) or SLICE)
 end
 
 return Submitter

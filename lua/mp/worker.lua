@@ -25,12 +25,14 @@ local function resolve(name)
   return f
 end
 
+--- What is called for f: a function, or the name of one.
+function worker.callable(f)
+  return type(f) == "string" and resolve(f) or f
+end
+
 function host.load(note, f, policy)
   policies[note] = policy or {}
-  if type(f) == "string" then
-    return resolve(f)
-  end
-  return f
+  return worker.callable(f)
 end
 
 function host.forget()

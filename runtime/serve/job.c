@@ -379,6 +379,7 @@ void mpr_job_look(const mpr_job *job, struct mpr_job_stats *out)
     out->count = mpri_load_rlx(&j->count);
     out->progress = mpri_load_seq(&j->progress);
     out->failures = mpri_load_acq(&j->failures);
+    out->task_ns = mpri_load_rlx(&j->task_ns);
     out->stopped = (int)mpri_load_acq(&j->stopped);
     first = mpri_load_acq(&j->first_failure);
     out->failed = first != 0;
