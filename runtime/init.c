@@ -171,6 +171,11 @@ int mpr_sleep(int64_t deadline_ns)
     return mpri_waiter_pause(deadline_ns);
 }
 
+void mpr_memory_ready(void *p, size_t size)
+{
+    mpri_pages_ready(p, size);
+}
+
 int mpr_cpu_count(int raw)
 {
     return mpri_cpu_count(raw != 0);

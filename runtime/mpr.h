@@ -77,6 +77,11 @@ MPR_API void mpr_actor_free(uint32_t actor);
 
 MPR_API int mpr_cpu_count(int raw);
 
+/* Private memory that is fresh and will be written at once: asks the system
+ * for its pages in one go, which costs a third of their first touch one by
+ * one. For a megabyte and more; only a hint. */
+MPR_API void mpr_memory_ready(void *p, size_t size);
+
 /* Threads of this process. */
 MPR_API int mpr_thread_count(void);
 
@@ -400,6 +405,8 @@ struct mpr_parcel {
     uint64_t size;
     const mpr_handle *const *refs;
     uint32_t ref_count;
+    const void *more; /* further bytes, which lie elsewhere */
+    uint64_t more_size;
 };
 
 /* A message that was got; starts as {0}, or, to receive small messages without

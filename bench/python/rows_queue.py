@@ -36,8 +36,7 @@ def four_to_four():
 STRING = 64 << 20
 
 
-def put_string(queue, count):
-    value = b"x" * STRING
+def put_string(queue, value, count):
     for _ in range(count):
         queue.put(value)
 
@@ -51,7 +50,7 @@ def get_strings(queue, count):
 def strings():
     """The first message of a queue."""
     queue = mp.Queue()
-    team = Team((put_string, queue, 1), (get_strings, queue, 1))
+    team = Team((put_string, queue, b"x" * STRING, 1), (get_strings, queue, 1))
     seconds, _ = team.run()
     return STRING / seconds
 
@@ -59,7 +58,7 @@ def strings():
 def strings_warm():
     """A message of a queue that has carried others."""
     queue = mp.Queue()
-    process = mp.Process(target=put_string, args=(queue, 3))
+    process = mp.Process(target=put_string, args=(queue, b"x" * STRING, 3))
     process.start()
     get_strings(queue, 1)
     start = clock()

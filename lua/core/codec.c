@@ -72,6 +72,8 @@ void mpl_codec_parcel(const struct mpl_state *S, struct mpr_parcel *parcel)
     parcel->size = mpr_writer_size(&e->out);
     parcel->refs = e->refs;
     parcel->ref_count = e->ref_count;
+    parcel->more = e->lent;
+    parcel->more_size = e->lent_size;
 }
 
 static int new_table(lua_State *L, const char *mode)

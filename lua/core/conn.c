@@ -48,7 +48,7 @@ static int conn_send(lua_State *L)
     lua_settop(L, 2);
     /* A signal's hook may run Lua that encodes too: encode again after it. */
     for (;;) {
-        mpl_encode(L, 2, S, MPL_FUNCTIONS, "value");
+        mpl_encode(L, 2, S, MPL_FUNCTIONS | MPL_LEND, "value");
         mpl_codec_parcel(S, &parcel);
         n = send_parcel(L, &ud->c, &parcel);
         if (n)

@@ -350,7 +350,7 @@ static void decode_long_string(struct mpl_decoder *d, size_t at, bool shared)
 {
     uint64_t size = mpl_next_count(d);
 
-    lua_pushlstring(d->L, (const char *)next_bytes(d, size), size);
+    mpl_push_string(d->L, next_bytes(d, size), size);
     if (shared)
         mpl_memo_set(d, MPL_MEMO_VALUE, at);
 }

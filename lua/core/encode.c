@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* From this size on, a copy of a string is worth avoiding. */
+enum { LENT_STRING = 4096 };
+
 void mpl_no_memory(lua_State *L)
 {
     luaL_error(L, "not enough memory");
@@ -196,6 +199,16 @@ static bool walk(struct mpl_walk *w)
     return step != MPL_CAREFUL;
 }
 
+static void lend_string(struct mpl_walk *w, const char *s, size_t size)
+{
+    uint8_t *p = mpl_room(w, 1 + MPR_WIRE_COUNT_MAX);
+
+    *p++ = MPR_TAG_STRING;
+    w->e->out.end = mpr_put_count(p, size);
+    w->e->lent = s;
+    w->e->lent_size = size;
+}
+
 /* A message of one number, boolean, nil or string, which meets nothing. */
 static bool encode_simple(struct mpl_walk *w, int idx)
 {
@@ -205,7 +218,10 @@ static bool encode_simple(struct mpl_walk *w, int idx)
 
     if (type == LUA_TSTRING) {
         s = lua_tolstring(w->L, idx, &size);
-        mpl_put_string(w->L, w->e, s, size);
+        if (size >= LENT_STRING && w->flags & MPL_LEND)
+            lend_string(w, s, size);
+        else
+            mpl_put_string(w->L, w->e, s, size);
         return true;
     }
     return mpl_put_scalar(w->L, w->e, idx, type);

@@ -40,6 +40,8 @@ struct mpl_encoder {
     uint32_t ref_count;
     uint32_t ref_capacity;
     struct mpl_names names;
+    const char *lent; /* bytes behind out that lie elsewhere */
+    size_t lent_size;
 };
 
 /* One call of the encoder. */
@@ -83,6 +85,7 @@ static inline void mpl_encoder_empty(struct mpl_encoder *e)
         mpl_encoder_shrink(e);
     e->out.end = e->out.bytes;
     e->ref_count = 0;
+    e->lent_size = 0;
 }
 
 void mpl_encoder_free(struct mpl_encoder *e);

@@ -41,7 +41,7 @@ static int put(lua_State *L, int64_t deadline)
         struct mpr_parcel parcel;
         int r;
 
-        mpl_encode(L, 2, S, MPL_FUNCTIONS, "value");
+        mpl_encode(L, 2, S, MPL_FUNCTIONS | MPL_LEND, "value");
         mpl_codec_parcel(S, &parcel);
         mpl_queue_check(L); /* a hook of the value may have closed it */
         r = mpr_queue_put(&ud->q, &parcel, deadline);

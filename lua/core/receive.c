@@ -32,7 +32,7 @@ static int push(lua_State *L, struct mpl_state *S, struct mpr_message *m,
                 int bytes, unsigned flags)
 {
     if (bytes) {
-        lua_pushlstring(L, (const char *)m->bytes, (size_t)m->size);
+        mpl_push_string(L, m->bytes, (size_t)m->size);
         return 1;
     }
     {

@@ -46,6 +46,8 @@ enum mpl_flags {
     MPL_LOSSY = 4,     /* nothing is refused: what cannot be sent travels as its
                         * tostring text, a table whose metatable cannot
                         * without it */
+    MPL_LEND = 8,      /* a value that is a long string is not copied: the
+                        * parcel is valid while the value is on the stack */
 };
 
 enum { MPL_FORMAT = 1 }; /* first byte of what MPL_STRING makes */
@@ -77,6 +79,9 @@ struct mpl_refs {
 };
 int mpl_decode(lua_State *L, struct mpl_state *S, const void *bytes,
                size_t size, struct mpl_refs *refs, unsigned flags);
+
+/* lua_pushlstring, which is faster for very long ones. */
+void mpl_push_string(lua_State *L, const void *s, size_t size);
 
 /* object.c gives this: the handle of the userdata at idx if it is an mp object
  * that may travel. Otherwise NULL, and *why is the reason or, for a userdata

@@ -5,6 +5,7 @@
 #include "life/hold.h"
 #include "life/kind.h"
 #include "mem/tx.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +13,18 @@
 
 /* Handles that are opened in one go: the arena lock is not held for longer. */
 enum { SHORT_WHILE = 64 };
+
+/* Bytes from which on the kernel is asked for all pages at once. */
+static const uint64_t READY_FROM = 1 << 18;
+
+void mpri_parcel_copy(const struct mpr_parcel *p, void *to)
+{
+    /* Copying nothing from NULL is undefined. */
+    if (p->size)
+        memcpy(to, p->bytes, p->size);
+    if (p->more_size)
+        memcpy((uint8_t *)to + p->size, p->more, p->more_size);
+}
 
 int mpri_message_reserve(struct mpr_message *m, uint64_t size, uint64_t refs)
 {
@@ -138,12 +151,16 @@ int mpri_message_block(const struct mpr_parcel *p, mpr_handle *block)
 {
     struct mpri_message_refs *refs;
     uint64_t head = p->ref_count ? sizeof *refs + p->ref_count * 8ULL : 0;
-    int err = mpri_block_create(head + p->size, MPRI_BLOCK_PRIVATE, block);
+    uint64_t size = mpri_parcel_size(p);
+    int err = size < p->size
+                  ? -ENOMEM
+                  : mpri_block_create(head + size, MPRI_BLOCK_PRIVATE, block);
 
     if (err < 0)
         return err;
-    if (p->size)
-        memcpy((uint8_t *)mpri_data(block) + head, p->bytes, p->size);
+    if (size >= READY_FROM)
+        mpri_pages_ready(mpri_data(block), head + size);
+    mpri_parcel_copy(p, (uint8_t *)mpri_data(block) + head);
     MPRI_TESTPOINT("message.copied");
     if (p->ref_count == 0)
         return 0;

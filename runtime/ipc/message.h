@@ -22,6 +22,14 @@ struct mpri_message_refs {
     uint64_t ref[];
 };
 
+static inline uint64_t mpri_parcel_size(const struct mpr_parcel *p)
+{
+    return p->size + p->more_size;
+}
+
+/* Copies all of the parcel's bytes. */
+void mpri_parcel_copy(const struct mpr_parcel *p, void *to);
+
 /* Registers the kind MESSAGE. */
 void mpri_message_register(void);
 

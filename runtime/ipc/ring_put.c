@@ -129,7 +129,7 @@ static bool writable(struct mpri_ring *r, const struct work *w)
     if (tail & MPRI_RING_CLOSED)
         return true;
     if (mpri_position_count(mpri_load_seq(&r->head), tail) >= r->bound ||
-        (w->heavy && !below_heavy_bound(r, w->parcel->size)))
+        (w->heavy && !below_heavy_bound(r, mpri_parcel_size(w->parcel))))
         return false;
     if (r->grows)
         return true;
@@ -170,7 +170,8 @@ static int wait_writable(struct mpri_ring *r, const struct work *w,
 static int prepare(const struct mpri_ring *r, const struct mpr_parcel *parcel,
                    struct work *w)
 {
-    uint64_t bytes = parcel->size + parcel->ref_count * 8ULL;
+    uint64_t size = mpri_parcel_size(parcel);
+    uint64_t bytes = size + parcel->ref_count * 8ULL;
     uint64_t most = INLINE_MAX;
 
     if (!r->grows)
@@ -178,9 +179,8 @@ static int prepare(const struct mpri_ring *r, const struct mpr_parcel *parcel,
     w->parcel = parcel;
     w->heavy = bytes > most || parcel->ref_count > INLINE_REFS;
     w->need =
-        (uint32_t)(w->heavy
-                       ? mpri_frame_length(sizeof(struct mpri_heavy), 1)
-                       : mpri_frame_length(parcel->size, parcel->ref_count));
+        (uint32_t)(w->heavy ? mpri_frame_length(sizeof(struct mpri_heavy), 1)
+                            : mpri_frame_length(size, parcel->ref_count));
     return parcel->ref_count > MPR_PARCEL_REFS ? -EMSGSIZE : 0;
 }
 
@@ -278,9 +278,9 @@ static void write_frame(struct mpri_ring *r, const struct work *w,
 
     if (w->heavy) {
         struct mpri_heavy heavy = {
-            .size = p->size,
+            .size = mpri_parcel_size(p),
             .refs = p->ref_count,
-            .total = mpri_load_rlx(&r->heavy_put) + p->size,
+            .total = mpri_load_rlx(&r->heavy_put) + mpri_parcel_size(p),
         };
 
         *f = (struct mpri_frame){
@@ -293,13 +293,12 @@ static void write_frame(struct mpri_ring *r, const struct work *w,
         return;
     }
     *f = (struct mpri_frame){
-        .size = (uint32_t)p->size,
+        .size = (uint32_t)mpri_parcel_size(p),
         .refs = (uint16_t)p->ref_count,
     };
     for (uint32_t i = 0; i < p->ref_count; i++)
         mpri_frame_refs(f)[i] = mpri_off(p->refs[i]->block);
-    if (p->size)
-        memcpy(mpri_frame_bytes(f), p->bytes, p->size);
+    mpri_parcel_copy(p, mpri_frame_bytes(f));
 }
 
 /* Writes the frame behind tail and publishes it: 0, or -EPIPE. */
@@ -329,8 +328,8 @@ static int publish(struct mpri_ring *r, struct work *w, const struct place *p)
     if (holds)
         r->claim = 0;
     if (w->heavy)
-        mpri_store_rlx(&r->heavy_put,
-                       mpri_load_rlx(&r->heavy_put) + w->parcel->size);
+        mpri_store_rlx(&r->heavy_put, mpri_load_rlx(&r->heavy_put) +
+                                          mpri_parcel_size(w->parcel));
     return 0;
 }
 
@@ -341,7 +340,8 @@ static int put(struct mpri_ring *r, struct work *w)
 
     if (mpri_load_rlx(&r->tail) & MPRI_RING_CLOSED)
         return -EPIPE;
-    if (!below_bound(r) || (w->heavy && !below_heavy_bound(r, w->parcel->size)))
+    if (!below_bound(r) ||
+        (w->heavy && !below_heavy_bound(r, mpri_parcel_size(w->parcel))))
         return -EAGAIN;
     if (!find_place(r, w->need, &p)) {
         uint32_t size;

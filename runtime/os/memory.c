@@ -9,6 +9,8 @@
 
 /* Any size that no page is larger than would do. */
 enum { PAGE = 65536 };
+/* Madvise wants a multiple of the page size, which is at least this. */
+enum { PAGE_SMALL = 4096, HUGE_FROM = 32 << 20 };
 
 int mpri_shm_create(uint64_t size)
 {
@@ -103,6 +105,21 @@ int mpri_shm_back(int fd, uint64_t off, uint64_t size)
         }
     }
     return 0;
+}
+
+void mpri_pages_ready(void *p, uint64_t size)
+{
+    enum { POPULATE_WRITE = 23 }; /* Linux 5.14 */
+    uintptr_t from = ((uintptr_t)p + PAGE_SMALL - 1) & ~(PAGE_SMALL - 1UL);
+    uintptr_t to = ((uintptr_t)p + size) & ~(PAGE_SMALL - 1UL);
+
+    if (from >= to)
+        return;
+    /* So much is a mapping of its own in every malloc; less may be part of a
+     * heap, which large pages would make larger. */
+    if (size >= HUGE_FROM)
+        (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+    (void)madvise((void *)from, to - from, POPULATE_WRITE);
 }
 
 int mpri_shm_unback(int fd, uint64_t off, uint64_t size)

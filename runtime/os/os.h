@@ -51,6 +51,10 @@ int mpri_shm_read(int fd, uint64_t off, void *buf, uint64_t size);
  * -ENOMEM when there is not enough. Backed parts stay as they are. */
 int mpri_shm_back(int fd, uint64_t off, uint64_t size);
 
+/* All of the mapped range will be written now: gets its pages in one go, which
+ * is cheaper than one by one. Only a hint. */
+void mpri_pages_ready(void *p, uint64_t size);
+
 /* Returns the backing of [off, off+size) to the system; it reads as zeros
  * until it is backed again. */
 int mpri_shm_unback(int fd, uint64_t off, uint64_t size);

@@ -48,12 +48,11 @@ int mpri_note_create(const struct mpr_parcel *p, mpr_handle *h)
 
     if (p->ref_count > MPR_PARCEL_REFS)
         return -EMSGSIZE;
-    err = make(p->size, p->ref_count, h);
+    err = make(mpri_parcel_size(p), p->ref_count, h);
     if (err < 0)
         return err;
     n = mpri_data(h);
-    if (p->size)
-        memcpy(mpri_note_bytes(n), p->bytes, p->size);
+    mpri_parcel_copy(p, mpri_note_bytes(n));
     mpri_block_become(h, MPR_KIND_NOTE);
     MPRI_TESTPOINT("note.made");
     for (uint32_t i = 0; i < p->ref_count; i++)
