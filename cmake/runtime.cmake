@@ -16,3 +16,20 @@ target_include_directories(mpr PUBLIC
 target_link_libraries(mpr
   PRIVATE $<BUILD_INTERFACE:mp_flags>
   PUBLIC Threads::Threads)
+
+# Keys for sockets need libsodium; without it they are refused with a word.
+option(MP_SODIUM "Use libsodium, where it is found, for keys on sockets" ON)
+if(MP_SODIUM)
+  find_path(SODIUM_INCLUDE_DIR sodium.h)
+  find_library(SODIUM_LIBRARY sodium)
+  if(SODIUM_INCLUDE_DIR AND SODIUM_LIBRARY)
+    target_compile_definitions(mpr PRIVATE MPR_HAVE_SODIUM)
+    target_include_directories(mpr SYSTEM PRIVATE ${SODIUM_INCLUDE_DIR})
+    target_link_libraries(mpr PUBLIC $<BUILD_INTERFACE:${SODIUM_LIBRARY}>
+      $<INSTALL_INTERFACE:sodium>)
+    set(MP_SODIUM_LIBS " -lsodium")
+    message(STATUS "libsodium: ${SODIUM_LIBRARY}")
+  else()
+    message(STATUS "libsodium: not found, no keys on sockets")
+  endif()
+endif()

@@ -534,6 +534,49 @@ MPR_API int mpr_queue_task_done(mpr_queue *q);
 MPR_API uint64_t mpr_queue_unfinished(const mpr_queue *q);
 MPR_API int mpr_queue_join(mpr_queue *q, int64_t deadline_ns);
 
+/* ---- sockets ------------------------------------------------------------------
+ * Messages between processes that share no memory: over a Unix socket (private
+ * to its user) or TCP. With a key both sides prove that they know it, and all
+ * that follows is encrypted. A message is bytes; it holds no objects. */
+
+enum { MPR_ADDRESS_PATH = 104, MPR_ADDRESS_HOST = 64 };
+
+struct mpr_address {
+    int tcp; /* 0: path, 1: host and port */
+    char path[MPR_ADDRESS_PATH];
+    char host[MPR_ADDRESS_HOST];
+    uint16_t port; /* 0: any that is free */
+};
+
+typedef struct mpr_channel {
+    mpr_handle h; /* what those who inherit the descriptor share. Private */
+    int fd;
+} mpr_channel;
+
+/* Whether this build can use keys (it has libsodium). */
+MPR_API int mpr_has_keys(void);
+
+/* A listening descriptor; *a says where, also the port that was chosen. */
+MPR_API int mpr_listen(struct mpr_address *a, int backlog);
+
+/* -EACCES: the peer does not know the key; -EPROTO: it speaks another
+ * protocol; -EPERM: it is of another user; -ETIMEDOUT, also for a peer that
+ * stalls; -ENOTSUP: a key, but no cryptography. */
+MPR_API int mpr_accept(int listener, mpr_channel *c, struct mpr_address *peer,
+                       const void *key, size_t key_size, int64_t deadline_ns);
+MPR_API int mpr_connect(mpr_channel *c, const struct mpr_address *a,
+                        const void *key, size_t key_size, int64_t deadline_ns);
+
+/* -EPIPE: the peer is gone, or a message was broken off before. */
+MPR_API int mpr_channel_send(mpr_channel *c, const void *bytes, uint64_t size);
+
+/* -EPIPE, -ETIMEDOUT; -EMSGSIZE, -EBADMSG: the peer sends what it may not,
+ * nothing more can be received. */
+MPR_API int mpr_channel_receive(mpr_channel *c, struct mpr_message *m,
+                                uint64_t max, int64_t deadline_ns);
+MPR_API int mpr_channel_poll(mpr_channel *c, int64_t deadline_ns);
+MPR_API void mpr_channel_close(mpr_channel *c);
+
 /* ---- waiting for many things -------------------------------------------------
  * Objects that can be waited for (connections, queues, events, …) and
  * descriptors, together. */

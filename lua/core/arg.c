@@ -69,6 +69,26 @@ void mpl_checkoptions(lua_State *L, int arg, const char *const *known)
     }
 }
 
+const char *mpl_checkpart(lua_State *L, int arg, size_t *size)
+{
+    size_t length;
+    const char *bytes = luaL_checklstring(L, arg, &length);
+    lua_Integer n = (lua_Integer)length;
+    lua_Integer first = luaL_optinteger(L, arg + 1, 1);
+    lua_Integer last = luaL_optinteger(L, arg + 2, -1);
+
+    if (first < 0)
+        first = -first > n ? 1 : n + first + 1;
+    else if (first == 0)
+        first = 1;
+    if (last > n)
+        last = n;
+    else if (last < 0)
+        last = -last > n ? 0 : n + last + 1;
+    *size = first <= last ? (size_t)(last - first + 1) : 0;
+    return *size ? bytes + first - 1 : bytes;
+}
+
 const char *mpl_optname(lua_State *L, int arg)
 {
     static const char *const known[] = {"name", NULL};

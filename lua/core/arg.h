@@ -26,6 +26,10 @@ void mpl_interrupted(lua_State *L, struct mpl_state *S);
  * NULL): `invalid option 'steal'`. */
 void mpl_checkoptions(lua_State *L, int arg, const char *const *known);
 
+/* The string at arg, or the part of it that the integers at arg + 1 and arg + 2
+ * cut out as string.sub does. */
+const char *mpl_checkpart(lua_State *L, int arg, size_t *size);
+
 /* `{name = "db"}` at arg: the label, or NULL for nil. */
 const char *mpl_optname(lua_State *L, int arg);
 

@@ -62,26 +62,11 @@ static int conn_send_bytes(lua_State *L)
 {
     struct conn *ud = mpl_checkself(L, &class);
     struct mpr_parcel parcel = {0};
-    lua_Integer size, first, last;
-    size_t length;
+    size_t size;
     int n;
 
-    parcel.bytes = luaL_checklstring(L, 2, &length);
-    size = (lua_Integer)length;
-    first = luaL_optinteger(L, 3, 1);
-    last = luaL_optinteger(L, 4, -1);
-    if (first < 0)
-        first = -first > size ? 1 : size + first + 1;
-    else if (first == 0)
-        first = 1;
-    if (last > size)
-        last = size;
-    else if (last < 0)
-        last = -last > size ? 0 : size + last + 1;
-    if (first <= last) {
-        parcel.bytes = (const char *)parcel.bytes + first - 1;
-        parcel.size = (uint64_t)(last - first + 1);
-    }
+    parcel.bytes = mpl_checkpart(L, 2, &size);
+    parcel.size = size;
     while (!(n = send_parcel(L, &ud->c, &parcel))) {
         mpl_interrupted(L, mpl_self(L));
         mpl_checkself(L, &class);

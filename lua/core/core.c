@@ -10,6 +10,7 @@
 #include "process.h"
 #include "queue.h"
 #include "row.h"
+#include "socket.h"
 #include "state.h"
 #include "sync.h"
 #include "value.h"
@@ -106,9 +107,8 @@ static int core_type(lua_State *L)
         lua_pushstring(L, o->class->type);
         return 1;
     }
-    /* Objects of the Lua half: "mp.Process" is the __name of a Process. */
-    if (lua_type(L, 1) == LUA_TTABLE &&
-        luaL_getmetafield(L, 1, "__name") == LUA_TSTRING) {
+    /* Other objects: "mp.Process" is the __name of a Process. */
+    if (luaL_getmetafield(L, 1, "__name") == LUA_TSTRING) {
         const char *name = lua_tostring(L, -1);
 
         if (strncmp(name, "mp.", 3) == 0 && !strchr(name, ' ')) {
@@ -183,6 +183,7 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_memory(L, S);
     mpl_open_shareable(L, S);
     mpl_open_wait(L);
+    mpl_open_socket(L);
     mpl_open_host(L);
     mpl_open_pool(L, S);
     return 1;

@@ -96,3 +96,10 @@ int mpl_receive_bytes(lua_State *L, struct mpl_state *S, mpl_get *get,
 
     return receive(L, S, get, from, max, deadline_ns, 1, 0, &n);
 }
+
+int mpl_receive_within(lua_State *L, struct mpl_state *S, mpl_get *get,
+                       void *from, uint64_t max, int64_t deadline_ns,
+                       unsigned flags, int *n)
+{
+    return receive(L, S, get, from, max, deadline_ns, 0, flags, n);
+}

@@ -24,4 +24,9 @@ int mpl_receive_bytes(lua_State *L, struct mpl_state *S, mpl_get *get,
 int mpl_receive_values(lua_State *L, struct mpl_state *S, mpl_get *get,
                        void *from, int64_t deadline_ns, unsigned flags, int *n);
 
+/* The same for channels of which a message may be too long: -EMSGSIZE. */
+int mpl_receive_within(lua_State *L, struct mpl_state *S, mpl_get *get,
+                       void *from, uint64_t max, int64_t deadline_ns,
+                       unsigned flags, int *n);
+
 #endif

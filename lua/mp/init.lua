@@ -12,6 +12,7 @@ local core = require "mp.core"
 local default = require "mp.default"
 local Error = require "mp.error"
 local pool = require "mp.pool"
+local listener = require "mp.listener"
 local poll = require "mp.poll"
 local process = require "mp.process"
 local range = require "mp.range"
@@ -45,6 +46,8 @@ local mp = {
   range = range.of,
 
   Pipe = core.Pipe,
+  Listener = listener.listen,
+  Client = listener.client,
   Queue = core.Queue,
   JoinableQueue = core.JoinableQueue,
   SimpleQueue = core.SimpleQueue,

@@ -1,0 +1,154 @@
+--- Sockets: mp.Listener and mp.Client, messages between processes that need not
+-- be of one family, nor on one machine.
+
+local core = require "mp.core"
+
+local listener = {}
+
+local Listener = { __name = "mp.Listener" }
+
+local function check_key(key, level)
+  if key ~= nil and (type(key) ~= "string" or key == "") then
+    error("authkey must be a non-empty string", level + 1)
+  end
+end
+
+-- A folder that only this user can enter, for the paths nobody chose.
+local function private_path()
+  local name = os.tmpname()
+  os.remove(name)
+  local ok = os.execute(("mkdir -m 700 '%s'"):format(name))
+  if not ok then
+    error("cannot make a private folder for a socket: " .. name, 3)
+  end
+  return name .. "/listener", name
+end
+
+local OPTIONS = {
+  address = true,
+  family = true,
+  backlog = true,
+  authkey = true,
+  functions = true,
+  max_message = true,
+}
+
+local function check_options(options, known, level)
+  for k in pairs(options) do
+    if not known[k] then
+      error(("invalid option '%s'"):format(tostring(k)), level + 1)
+    end
+  end
+end
+
+--- mp.Listener { address =, family =, backlog =, authkey =, functions =,
+-- max_message = }, or mp.Listener(address, authkey). A path (or nothing) is a
+-- Unix socket, { host, port } TCP, which needs an authkey.
+function listener.listen(first, authkey)
+  local o = first
+  if type(first) ~= "table" or #first > 0 then
+    o = { address = first, authkey = authkey }
+  end
+  check_options(o, OPTIONS, 2)
+  check_key(o.authkey, 2)
+  local address, folder = o.address, nil
+  if o.family ~= nil and o.family ~= "AF_UNIX" and o.family ~= "AF_INET" then
+    error(("unrecognized family '%s'"):format(tostring(o.family)), 2)
+  end
+  if address == nil then
+    if o.family == "AF_INET" then
+      address = { "127.0.0.1", 0 }
+    else
+      address, folder = private_path()
+    end
+  end
+  if type(address) == "table" and not o.authkey then
+    error("a TCP listener needs an authkey", 2)
+  end
+  local handle, why, errno =
+    core.listen(address, o.authkey, o.backlog, o.functions, o.max_message)
+  if not handle then
+    if folder then
+      os.remove(folder)
+    end
+    return nil, why, errno
+  end
+  return setmetatable({
+    handle = handle,
+    address = handle:address(),
+    folder = folder,
+    owner = core.getpid(),
+  }, Listener)
+end
+
+Listener.__index = Listener
+
+--- The next connection, or nil, "timeout". A peer that does not know the key, or
+-- stalls, raises; the listener goes on.
+function Listener:accept(timeout)
+  if not self.handle then
+    error("attempt to use a closed Listener", 2)
+  end
+  local conn, peer, errno = self.handle:accept(timeout)
+  if conn then
+    self.last_accepted = peer
+    return conn
+  end
+  return conn, peer, errno
+end
+
+function Listener:close()
+  if not self.handle then
+    return
+  end
+  self.handle:close()
+  self.handle = nil
+  if type(self.address) == "string" and self.owner == core.getpid() then
+    os.remove(self.address)
+    if self.folder then
+      os.remove(self.folder)
+    end
+  end
+end
+
+function Listener:fileno()
+  if not self.handle then
+    error("attempt to use a closed Listener", 2)
+  end
+  return self.handle:fileno()
+end
+
+Listener.pollfd = Listener.fileno
+Listener.getfd = Listener.fileno
+Listener.__waitable = Listener.fileno
+Listener.__close = Listener.close
+Listener.__gc = Listener.close
+
+function Listener:__tostring()
+  local address = self.address
+  if type(address) == "table" then
+    address = address[1] .. ":" .. address[2]
+  end
+  return ("mp.Listener: %s (%s)"):format(address, self.handle and "open" or "closed")
+end
+
+local CLIENT_OPTIONS = { functions = true, max_message = true, timeout = true }
+
+--- mp.Client(address [, authkey [, { functions =, max_message =, timeout = }]])
+function listener.client(address, authkey, options)
+  check_key(authkey, 2)
+  options = options or {}
+  check_options(options, CLIENT_OPTIONS, 2)
+  if type(address) == "table" and not authkey then
+    error("a TCP connection needs an authkey", 2)
+  end
+  return core.connect(
+    address,
+    authkey,
+    options.timeout,
+    options.functions,
+    options.max_message
+  )
+end
+
+return listener

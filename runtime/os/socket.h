@@ -1,0 +1,40 @@
+#ifndef MPR_OS_SOCKET_H
+#define MPR_OS_SOCKET_H
+
+/* Stream sockets, as a contract: Unix paths and TCP. Descriptors are
+ * close-on-exec and do not block; waiting is done here, until an absolute
+ * deadline. All return -ETIMEDOUT for it and -EINTR when a signal handler ran
+ * (nothing is lost: call again with what is left). */
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MPRI_SOCKET_PATH = 104, MPRI_SOCKET_HOST = 64 };
+
+struct mpri_address {
+    int tcp; /* 0: path, 1: host and port */
+    char path[MPRI_SOCKET_PATH];
+    char host[MPRI_SOCKET_HOST]; /* numeric, once it is bound or accepted */
+    uint16_t port;               /* 0: any */
+};
+
+/* Listens; *a then says where (a TCP port that was 0 is known). A Unix socket
+ * is readable and writable by its owner only. */
+int mpri_socket_listen(struct mpri_address *a, int backlog);
+
+/* Accepts; *peer says who. A Unix peer of another user is refused: -EPERM. */
+int mpri_socket_accept(int fd, struct mpri_address *peer, int64_t deadline_ns);
+
+int mpri_socket_connect(const struct mpri_address *a, int64_t deadline_ns);
+
+/* Reads or writes all of it; *done counts on from where it was. -EPIPE: the
+ * other side is gone. */
+int mpri_socket_read(int fd, void *to, size_t size, size_t *done,
+                     int64_t deadline_ns);
+int mpri_socket_write(int fd, const void *from, size_t size, size_t *done,
+                      int64_t deadline_ns);
+
+/* 1 when a read would not wait, 0 when the deadline passed. */
+int mpri_socket_poll(int fd, int64_t deadline_ns);
+
+#endif

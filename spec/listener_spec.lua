@@ -1,0 +1,265 @@
+local helper = require "spec.helper"
+local core = require "mp.core"
+local mp = require "mp"
+
+local within <const> = helper.within
+
+-- A client in a child that runs f(connection).
+local function client(address, key, f, options)
+  return mp.spawn(function()
+    local c <close> = assert(mp.Client(address, key, options))
+    return f(c)
+  end)
+end
+
+describe("mp.Listener", function()
+  before_each(function()
+    helper.baseline()
+  end)
+  after_each(helper.leaks)
+
+  local kinds <const> = {
+    { name = "a Unix socket", options = {} },
+    { name = "a Unix socket with a key", options = { authkey = "secret" }, keys = true },
+    { name = "TCP", options = { address = { "127.0.0.1", 0 }, authkey = "secret" }, keys = true },
+  }
+
+  for _, kind in ipairs(kinds) do
+    it("carries values both ways over " .. kind.name, within(20, function()
+      if kind.keys and not core.has_keys() then
+        pending("built without libsodium")
+      end
+      local l <close> = assert(mp.Listener(kind.options))
+      local p = client(l.address, kind.options.authkey, function(c)
+        for v in c:messages() do
+          c:send(v)
+        end
+      end)
+      local c = assert(l:accept(10))
+      assert.equal("Connection", mp.type(c))
+      for _, v in ipairs { 1, 2.5, "", "text\0", true, { 1, { x = { "deep" } } } } do
+        c:send(v)
+        assert.same(v, c:recv(10))
+      end
+      for size = 65520, 65545 do -- around the size of a chunk
+        c:send(("x"):rep(size))
+        assert.equal(size, #c:recv(10))
+      end
+      c:close()
+      p:join()
+    end))
+  end
+
+  it("sends a hundred megabytes", within(60, function()
+    local l <close> = assert(mp.Listener { authkey = core.has_keys() and "k" or nil })
+    local p = client(l.address, core.has_keys() and "k" or nil, function(c)
+      c:send_bytes(("0123456789"):rep(10 << 20))
+    end)
+    local c <close> = l:accept(10)
+    assert.is_true(c:recv_bytes(nil, 50) == ("0123456789"):rep(10 << 20))
+    p:join()
+  end))
+
+  it("tells where it listens, and who came last", within(10, function()
+    local l <close> = assert(mp.Listener())
+    assert.matches("^/", l.address)
+    assert.is_nil(l.last_accepted)
+    assert.matches("^mp%.Listener: /.* %(open%)$", tostring(l))
+    assert.equal("Listener", mp.type(l))
+  end))
+
+  it("keeps its path private, and removes it", within(10, function()
+    local l = assert(mp.Listener())
+    local pipe <close> = io.popen("stat -c %a " .. l.address)
+    assert.equal("600\n", pipe:read "a")
+    l:close()
+    l:close()
+    assert.is_nil(io.open(l.address))
+    assert.error_matches(function() l:accept(0) end, "attempt to use a closed Listener")
+  end))
+
+  it("returns nil, 'timeout' when nobody comes", within(5, function()
+    local l <close> = assert(mp.Listener())
+    assert.same({ nil, "timeout" }, { l:accept(0) })
+    assert.same({ nil, "timeout" }, { l:accept(0.01) })
+    assert.same({}, mp.wait({ l }, 0.01))
+  end))
+
+  it("can be waited for, and so can its connections", within(10, function()
+    local l <close> = assert(mp.Listener())
+    local p = client(l.address, nil, function(c) c:send "x" end)
+    assert.equal(l, mp.wait({ l }, 5)[1])
+    local c <close> = l:accept(5)
+    assert.equal(c, mp.wait({ c }, 5)[1])
+    assert.is_true(c:poll())
+    assert.equal("x", c:recv())
+    assert.same({ nil, "closed" }, { c:recv() })
+    p:join()
+  end))
+
+  it("says what the system refuses", within(5, function()
+    local l <close> = assert(mp.Listener())
+    local again, why, errno = mp.Listener { address = l.address }
+    assert.is_nil(again)
+    assert.matches("in use", why)
+    assert.equal(98, errno)
+    assert.same({ nil, "No such file or directory", 2 }, { mp.Client "/no/such/socket" })
+  end))
+
+  it("refuses what it does not know", function()
+    assert.error_matches(function() mp.Listener { adress = "/x" } end, "invalid option 'adress'")
+    assert.error_matches(function() mp.Listener { authkey = "" } end, "must be a non%-empty string")
+    assert.error_matches(function() mp.Listener { authkey = 5 } end, "must be a non%-empty string")
+    assert.error_matches(function() mp.Listener { family = "AF_PIPE" } end, "unrecognized")
+    assert.error_matches(function()
+      mp.Listener { address = { "127.0.0.1", 0 } }
+    end, "needs an authkey")
+    assert.error_matches(function() mp.Client { "127.0.0.1", 9 } end, "needs an authkey")
+    assert.error_matches(function() mp.Listener { address = ("x"):rep(200) } end, "too long")
+  end)
+
+  it("takes functions only when told to", within(10, function()
+    for _, functions in ipairs { false, true } do
+      local l <close> = assert(mp.Listener { functions = functions })
+      local p = client(l.address, nil, function(c)
+        c:send(function() return 7 end)
+        c:recv(5)
+      end)
+      local c <close> = l:accept(5)
+      if functions then
+        assert.equal(7, c:recv(5)())
+      else
+        assert.error_matches(function() c:recv(5) end, "function")
+      end
+      c:send "done"
+      p:join()
+    end
+  end))
+
+  it("refuses messages over max_message before taking them", within(10, function()
+    local l <close> = assert(mp.Listener { max_message = 1000 })
+    local p = client(l.address, nil, function(c)
+      c:send_bytes(("x"):rep(900))
+      c:send_bytes(("x"):rep(1 << 20))
+    end)
+    local c <close> = l:accept(5)
+    assert.equal(900, #c:recv_bytes())
+    assert.error_matches(function() c:recv_bytes() end, "longer message than is taken")
+    c:close()
+    p:join()
+  end))
+
+  it("does not send mp's objects", within(10, function()
+    local l <close> = assert(mp.Listener())
+    local a, b = mp.Pipe()
+    local p = client(l.address, nil, function(c) c:recv(5) end)
+    local c <close> = l:accept(5)
+    assert.error_matches(function() c:send(a) end, "cannot send value")
+    c:send "still whole"
+    p:join()
+    a:close() b:close()
+  end))
+
+  it("gives an accepted connection to a child at its start", within(20, function()
+    local key <const> = core.has_keys() and "k" or nil
+    local l <close> = assert(mp.Listener { authkey = key })
+    local p = client(l.address, key, function(c)
+      c:send(20)
+      return c:recv(5)
+    end)
+    local c = l:accept(5)
+    local server = mp.Process(function() c:send(c:recv(5) + 1) end):start()
+    server:join()
+    c:close()
+    assert.equal(21, p:result())
+  end))
+
+  describe("with a key", function()
+    before_each(function()
+      if not core.has_keys() then
+        pending("built without libsodium")
+      end
+    end)
+
+    it("refuses a peer that has another, and goes on", within(20, function()
+      local l <close> = assert(mp.Listener { authkey = "right" })
+      local p = mp.spawn(function(address) return pcall(mp.Client, address, "wrong") end, l.address)
+      assert.error_matches(function() l:accept(5) end, "failed: the peer does not know the key")
+      local ok, why = p:result()
+      assert.is_false(ok)
+      assert.matches("authentication failed", why)
+      local good = client(l.address, "right", function(c) return c:recv(5) end)
+      local c <close> = l:accept(5)
+      c:send "welcome"
+      assert.equal("welcome", good:result())
+    end))
+
+    it("refuses a peer that has none", within(20, function()
+      local l <close> = assert(mp.Listener { authkey = "right" })
+      local p = mp.spawn(function(address)
+        local c <close> = mp.Client(address)
+        c:send(("hello"):rep(30))
+        return c:recv(5)
+      end, l.address)
+      assert.error_matches(function() l:accept(5) end, "authentication failed")
+      p:join()
+    end))
+
+    it("gives up a peer that stalls in the handshake", within(20, function()
+      local ok, socket = pcall(require, "socket")
+      if not ok then
+        pending("LuaSocket is not installed")
+      end
+      local l <close> = assert(mp.Listener { address = { "127.0.0.1", 0 }, authkey = "right" })
+      local silent = assert(socket.connect("127.0.0.1", l.address[2]))
+      assert.same({ nil, "timeout" }, { l:accept(10) })
+      silent:close()
+    end))
+
+    it("shows nothing of what is sent, nor the key", within(20, function()
+      local ok, socket = pcall(require, "socket")
+      if not ok then
+        pending("LuaSocket is not installed")
+      end
+      local l <close> = assert(mp.Listener { address = { "127.0.0.1", 0 }, authkey = "the-key" })
+      local relay = assert(socket.bind("127.0.0.1", 0))
+      local _, port = relay:getsockname()
+      local p = mp.spawn(function(number)
+        local c <close> = assert(mp.Client({ "127.0.0.1", number }, "the-key"))
+        c:send "plain text"
+        return c:recv(10)
+      end, math.tointeger(port))
+      -- The man in the middle passes everything on, and remembers it.
+      local seen = mp.spawn(function()
+        local near, far = relay:accept(), socket.connect("127.0.0.1", l.address[2])
+        local all = {}
+        near:settimeout(0) far:settimeout(0)
+        while true do
+          for _, pair in ipairs { { near, far }, { far, near } } do
+            local data, err, part = pair[1]:receive(65536)
+            data = data or part
+            if data and #data > 0 then
+              all[#all + 1] = data
+              pair[2]:send(data)
+            end
+            if err == "closed" then
+              return table.concat(all)
+            end
+          end
+          mp.sleep(0.001)
+        end
+      end)
+      local c <close> = l:accept(10)
+      assert.equal("plain text", c:recv(10))
+      c:send "answer"
+      assert.equal("answer", p:result())
+      c:close()
+      local text = seen:result()
+      assert.is_true(#text > 200)
+      assert.is_nil(text:find("plain", 1, true))
+      assert.is_nil(text:find("answer", 1, true))
+      assert.is_nil(text:find("the-key", 1, true))
+      relay:close()
+    end))
+  end)
+end)
