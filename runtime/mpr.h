@@ -1233,7 +1233,7 @@ struct mpr_job_stats {
     uint32_t count;    /* tasks published */
     uint32_t progress; /* results announced: about as many as there are */
     uint32_t failures;
-    uint32_t task_ns;       /* what a task takes, about; 0: not known */
+    uint32_t task_ns; /* what a task takes, about; 0: not known */
     int stopped;
     int failed;             /* a task did */
     uint32_t first_failure; /* the first in time, then */

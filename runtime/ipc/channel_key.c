@@ -34,8 +34,7 @@ _Static_assert(crypto_secretstream_xchacha20poly1305_HEADERBYTES ==
                    MPRI_CIPHER_HEADER,
                "the header fits");
 
-_Static_assert(crypto_secretstream_xchacha20poly1305_ABYTES ==
-                   MPRI_CHUNK_EXTRA,
+_Static_assert(crypto_secretstream_xchacha20poly1305_ABYTES == MPRI_CHUNK_EXTRA,
                "what sealing adds");
 
 struct hello {
