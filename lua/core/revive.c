@@ -103,19 +103,49 @@ void mpl_revive_by_name(struct mpl_decoder *d)
 
 /* ---- classes ------------------------------------------------------------------------ */
 
-void mpl_revive_class(struct mpl_decoder *d)
+/* Pushes the class whose name is at the index. */
+static bool find_class(struct mpl_decoder *d, int name)
 {
     lua_State *L = d->L;
 
-    mpl_decode_string(d);
     lua_rawgeti(L, LUA_REGISTRYINDEX, d->S->codec.classes);
-    lua_pushvalue(L, -2);
-    if (lua_rawget(L, -2) != LUA_TTABLE)
+    lua_pushvalue(L, name);
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+    return lua_istable(L, -1);
+}
+
+/* A child that has only begun knows none of our own classes before it meets
+ * one: `require "mp"` registers them. */
+static bool load_our_own(lua_State *L, int name)
+{
+    if (strncmp(lua_tostring(L, name), "mp.", 3) != 0)
+        return false;
+    if (lua_getglobal(L, "require") == LUA_TFUNCTION) {
+        lua_pushliteral(L, "mp");
+        lua_call(L, 1, 0);
+        return true;
+    }
+    lua_pop(L, 1);
+    return false;
+}
+
+void mpl_revive_class(struct mpl_decoder *d)
+{
+    lua_State *L = d->L;
+    int name;
+
+    mpl_decode_string(d);
+    name = lua_gettop(L);
+    if (find_class(d, name))
+        goto found;
+    lua_settop(L, name);
+    if (!load_our_own(L, name) || !find_class(d, name))
         mpl_bad_message(d,
                         lua_pushfstring(L, "class '%s' is not registered here",
-                                        lua_tostring(L, -3)));
-    lua_replace(L, -3);
-    lua_pop(L, 1);
+                                        lua_tostring(L, name)));
+found:
+    lua_replace(L, name);
 }
 
 /* Pushes the metatable that the next value names. */

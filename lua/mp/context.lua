@@ -1,5 +1,6 @@
 --- Contexts: everything of mp with a start method of its own.
 
+local manager = require "mp.manager"
 local process = require "mp.process"
 local start = require "mp.start"
 
@@ -25,6 +26,7 @@ function context.of(mp)
     function ctx.spawn(f, ...)
       return ctx.Process(f, ...):start()
     end
+    ctx.Manager = manager.of(ctx)
     return setmetatable(ctx, { __index = mp, __name = "mp.Context" })
   end
 

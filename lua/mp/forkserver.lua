@@ -41,6 +41,7 @@ end
 function forkserver.serve(job)
   local requests = job.forkserver
   core.ignore_interrupt()
+  require "mp" -- once, for all that are forked
   requests:send(load_modules(job.preload))
   local children = {} -- handles by sentinel
   local parent = core.parent_fd()

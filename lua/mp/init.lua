@@ -11,6 +11,7 @@ local context = require "mp.context"
 local core = require "mp.core"
 local default = require "mp.default"
 local Error = require "mp.error"
+local manager = require "mp.manager"
 local pool = require "mp.pool"
 local listener = require "mp.listener"
 local poll = require "mp.poll"
@@ -81,6 +82,7 @@ local mp = {
   stats = core.stats,
 }
 
+mp.Manager = manager.of(mp)
 mp.get_context = context.of(mp)
 
 --- The type of one of mp's objects ("Queue", "Process", …), or nil.

@@ -707,6 +707,12 @@ function process.finish()
   start.finish()
 end
 
+--- What stands for a process that was started: it can be sent, and asked
+-- whether it lives, by anyone.
+function process.handle_of(self)
+  return state(self, "handle_of").handle
+end
+
 process.Process = Process
 poll.register(process, reap_children)
 

@@ -1,0 +1,281 @@
+--- mp.Manager: a scope that makes shared objects, and keeps objects of Lua
+-- classes in a process of their own.
+--
+--     local manager <close> = mp.Manager()
+--     manager:register("Counter", Counter)     -- a class with new and methods
+--     local counter = manager:Counter(10)      -- a proxy, for any process
+--     counter:add(1)
+--
+-- Tables, queues, locks and the like are mp's own: they live in shared memory
+-- and need no server. The server is started when a registered class is first
+-- used.
+
+local core = require "mp.core"
+local namespace = require "mp.namespace"
+local process = require "mp.process"
+local proxy = require "mp.proxy"
+local server = require "mp.server"
+
+local manager = {}
+
+local STATE <const> = {}
+
+local SHUTDOWN <const> = 1 -- seconds of patience for each step of an end
+
+local counter = 0 -- of default names
+
+local Manager = {} -- methods
+local property = {} -- fields that are asked for
+
+local function state(self, name)
+  local s = type(self) == "table" and rawget(self, STATE)
+  if not s then
+    error(
+      ("bad argument #1 to '%s' (mp.Manager expected, got %s)"):format(name, core.typename(self)),
+      3
+    )
+  end
+  return s
+end
+
+local function check_open(s)
+  if s.closed then
+    error("manager has shut down", 3)
+  end
+end
+
+-- What is made in shared memory ------------------------------------------------------
+
+local BUILT_IN <const> = {
+  "dict",
+  "list",
+  "Queue",
+  "JoinableQueue",
+  "Lock",
+  "RLock",
+  "Semaphore",
+  "BoundedSemaphore",
+  "Condition",
+  "Event",
+  "Barrier",
+  "Value",
+  "Array",
+  "Pool",
+}
+
+for _, name in ipairs(BUILT_IN) do
+  Manager[name] = function(self, ...)
+    local s = state(self, name)
+    check_open(s)
+    local make = s.makers[name] or error(("this build has no mp.%s"):format(name), 2)
+    return make(...)
+  end
+end
+
+--- A namespace; fields: what it holds at first.
+function Manager:Namespace(fields)
+  local s = state(self, "Namespace")
+  check_open(s)
+  if fields ~= nil and type(fields) ~= "table" then
+    error(
+      ("bad argument #1 to 'Namespace' (table expected, got %s)"):format(core.typename(fields)),
+      2
+    )
+  end
+  return namespace.new(self:dict(), fields)
+end
+
+-- The server -----------------------------------------------------------------------------
+
+local function start_server(s)
+  if s.creator ~= core.getpid() then
+    error("a manager's process must be started by the process that made the manager", 4)
+  end
+  local reader, door = core.Pipe(false)
+  local child = s.makers.Process {
+    target = server.main,
+    args = { reader, s.classes, s.name },
+    name = s.name,
+    daemon = true,
+  }
+  child:start()
+  reader:close()
+  s.process = child
+  s.hub = proxy.hub(door, process.handle_of(child), s.name)
+end
+
+local function hub_of(s)
+  if not s.hub then
+    start_server(s)
+  end
+  return s.hub
+end
+
+--- The manager's process, which is started by the question.
+function property.pid(s)
+  if s.closed then
+    return nil
+  end
+  return hub_of(s).handle:pid()
+end
+
+--- Where other machines reach it: nowhere.
+function property.address()
+  return nil
+end
+
+local function is_class(class)
+  if type(class) == "function" then
+    return true
+  end
+  local mt = getmetatable(class)
+  return type(class) == "table" and class.new ~= nil
+    or type(mt) == "table" and type(mt.__call) == "function"
+end
+
+--- What leads to the manager's process, which is started.
+function manager.hub(self)
+  return hub_of(state(self, "hub"))
+end
+
+--- Objects of the class can be made by manager[name](manager, ...): by
+-- class.new(...) if there is one, else by class(...), in the manager's process.
+function Manager:register(name, class)
+  local s = state(self, "register")
+  check_open(s)
+  if type(name) ~= "string" then
+    error(
+      ("bad argument #1 to 'register' (string expected, got %s)"):format(core.typename(name)),
+      2
+    )
+  elseif Manager[name] or property[name] or name:sub(1, 1) == "_" then
+    error(("bad argument #1 to 'register' (name '%s' is taken)"):format(name), 2)
+  elseif not is_class(class) then
+    error("bad argument #2 to 'register' (class expected)", 2)
+  end
+  s.classes[name] = class
+  if s.hub then
+    proxy.ask(s.hub, "register", name, class)
+  end
+  s.creators[name] = function(manager_, ...)
+    local own = state(manager_, name)
+    check_open(own)
+    local hub = hub_of(own)
+    local id, token = proxy.ask(hub, "create", name, ...)
+    return proxy.new(hub, id, name, token)
+  end
+end
+
+--- Ends the manager's process; its objects are gone. What was made in shared
+-- memory lives as long as somebody holds it.
+function Manager:shutdown()
+  local s = state(self, "shutdown")
+  if s.closed or s.creator ~= core.getpid() then
+    return
+  end
+  s.closed = true
+  local child = s.process
+  if not child then
+    return
+  end
+  s.hub.door:send "shutdown"
+  if not child:join(SHUTDOWN) then
+    child:terminate()
+    if not child:join(SHUTDOWN) then
+      child:kill()
+      child:join()
+    end
+  end
+  proxy.shut(s.hub)
+  child:close()
+end
+
+-- The object itself -----------------------------------------------------------------------
+
+local Class = { __name = "mp.Manager" }
+
+function Class:__index(key)
+  local method = Manager[key]
+  if method then
+    return method
+  end
+  local s = rawget(self, STATE)
+  local get = property[key]
+  if get then
+    return get(s)
+  end
+  return s.creators[key]
+end
+
+function Class.__newindex(_, key)
+  error(("field '%s' cannot be assigned"):format(tostring(key)), 2)
+end
+
+function Class:__close()
+  self:shutdown()
+end
+
+function Class:__tostring()
+  local s = rawget(self, STATE)
+  local what = s.closed and "closed"
+    or s.hub and ("pid %d"):format(s.hub.handle:pid())
+    or "no process"
+  return ("mp.Manager: %s (%s)"):format(s.name, what)
+end
+
+function Class.__mp_pack()
+  error("cannot send a manager (send what it made)", 0)
+end
+
+core.class("mp.Manager", Class)
+
+local OPTIONS <const> = { name = true, address = true, authkey = true }
+
+local function check_options(options)
+  if options ~= nil and type(options) ~= "table" then
+    error(
+      ("bad argument #1 to 'Manager' (table expected, got %s)"):format(core.typename(options)),
+      3
+    )
+  end
+  for key in pairs(options or {}) do
+    if not OPTIONS[key] then
+      error(("invalid option '%s'"):format(tostring(key)), 3)
+    end
+  end
+  return options or {}
+end
+
+local function no_network(level)
+  error("this build has no managers that other machines reach", level + 1)
+end
+
+--- The function mp.Manager for a table of everything there is (mp, or a
+-- context, whose own Process is what the manager's process is made of).
+function manager.of(makers)
+  local function new(_, options)
+    options = check_options(options)
+    if options.address ~= nil or options.authkey ~= nil then
+      no_network(2)
+    elseif options.name ~= nil and type(options.name) ~= "string" then
+      error("name must be a string", 2)
+    end
+    counter = counter + 1
+    return setmetatable({
+      [STATE] = {
+        name = options.name or "Manager-" .. counter,
+        makers = makers,
+        classes = {},
+        creators = {},
+        creator = core.getpid(),
+      },
+    }, Class)
+  end
+  return setmetatable({
+    connect = function()
+      no_network(2)
+    end,
+  }, { __call = new, __name = "mp.Manager class" })
+end
+
+return manager

@@ -1,0 +1,243 @@
+--- What a manager's process does: it makes objects of the classes that were
+-- registered, and calls their methods for the proxies of other processes, one
+-- call at a time.
+--
+-- A request is { number of the object, method, count of arguments, arguments };
+-- object 0 is the server itself. A reply is { true, count, results }, { "self" }
+-- for the object as its own result, or { false, error }.
+
+local core = require "mp.core"
+local Error = require "mp.error"
+local proxy = require "mp.proxy"
+
+local server = {}
+
+-- While calls come more densely than this, tokens are looked at now and then;
+-- after such a pause, they are waited for.
+local PAUSE <const>, SWEEP <const> = 0.01, 0.1
+
+local Server = {}
+Server.__index = Server
+
+-- Requests to the server itself ----------------------------------------------------------
+
+local requests = {}
+
+function requests:register(name, class)
+  self.classes[name] = class
+end
+
+--- Makes an object: its number and its token.
+function requests:create(name, ...)
+  local class = self.classes[name]
+  local new = type(class) == "table" and class.new
+  local object = (new or class)(...)
+  if object == nil then
+    error(("class '%s' made nil"):format(name), 0)
+  end
+  local ours, token = core.Pipe(false)
+  self.last = self.last + 1
+  self.objects[self.last] = object
+  self.class_of[self.last] = name
+  self.tokens[ours] = self.last
+  self.all = nil
+  self.given = token
+  return self.last, token
+end
+
+--- How many objects live.
+function requests:count()
+  self:sweep()
+  local n = 0
+  for _ in pairs(self.objects) do
+    n = n + 1
+  end
+  return n
+end
+
+-- Objects ----------------------------------------------------------------------------------
+
+function Server:drop(ours)
+  local id = self.tokens[ours]
+  self.tokens[ours] = nil
+  self.objects[id], self.class_of[id] = nil, nil
+  self.all = nil
+  ours:close()
+end
+
+-- Drops the objects that nobody has a proxy of.
+function Server:sweep()
+  for ours in pairs(self.tokens) do
+    if ours:poll() then
+      self:drop(ours)
+    end
+  end
+  self.swept = core.time()
+end
+
+-- Calls ------------------------------------------------------------------------------------
+
+local function call_method(object, name, ...)
+  local method = object[name]
+  if method == nil and name:sub(1, 2) == "__" then
+    local mt = getmetatable(object)
+    method = type(mt) == "table" and mt[name] or nil
+  end
+  return method(object, ...)
+end
+
+local function has_method(object, name)
+  local ok, method = pcall(function()
+    return object[name]
+  end)
+  if ok and method ~= nil then
+    return true
+  end
+  local mt = getmetatable(object)
+  return name:sub(1, 2) == "__" and type(mt) == "table" and mt[name] ~= nil
+end
+
+-- The reply to a call that ended so.
+local function reply_to(object, ok, ...)
+  if not ok then
+    return { false, (...) }
+  elseif object ~= nil and rawequal(object, (...)) and select("#", ...) == 1 then
+    return { "self" }
+  end
+  return { true, select("#", ...), ... }
+end
+
+function Server:failure(err)
+  if not Error.is(err) then
+    err = Error.new { kind = "error", message = Error.text(err), value = err }
+  end
+  err.traceback = (err.traceback or ""):gsub("\n\t[^\n]*mp/server%.lua:.*$", "")
+  err.process, err.pid = err.process or self.name, err.pid or core.getpid()
+  return { false, err }
+end
+
+function Server:answer(request)
+  local id, name, n = request[1], request[2], request[3]
+  local reply
+  if id == 0 then
+    local ask = requests[name]
+    reply = reply_to(nil, xpcall(ask, Error.catch, self, table.unpack(request, 4, 3 + n)))
+  else
+    local object = self.objects[id]
+    if not has_method(object, name) then
+      local message = ("%s has no method '%s'"):format(self.class_of[id], name)
+      return self:failure(message)
+    end
+    reply = reply_to(
+      object,
+      xpcall(call_method, Error.catch, object, name, table.unpack(request, 4, 3 + n))
+    )
+  end
+  return reply[1] and reply or self:failure(reply[2])
+end
+
+-- Serves what lies in a link: false when it is over.
+function Server:serve(link)
+  local got, request, why = pcall(link.recv, link, 0)
+  if got and request == nil then
+    return why == "timeout"
+  end
+  local reply = got and self:answer(request) or self:failure(request)
+  local ok, sent, problem = pcall(link.send, link, reply)
+  if not ok then
+    -- What cannot be sent is a result; an error always can.
+    local message = tostring(sent):gsub("^cannot send value%[(%d+)%]", function(i)
+      return ("cannot send result %d"):format(i - 2)
+    end)
+    ok, sent, problem = pcall(link.send, link, self:failure(message))
+  end
+  if self.given then
+    self.given:close()
+    self.given = nil
+  end
+  return ok and (sent or problem ~= "closed")
+end
+
+-- The loop ---------------------------------------------------------------------------------
+
+-- New users of the manager; false when there can be none, or it is to end.
+function Server:open_door()
+  local got, link, why = pcall(self.door.recv, self.door, 0)
+  if not got then
+    return true
+  elseif link == nil then
+    return why == "timeout"
+  elseif link == "shutdown" then
+    return false
+  end
+  self.links[#self.links + 1] = link
+  return true
+end
+
+-- All there is to wait for.
+function Server:everything()
+  if not self.all then
+    self.all = table.move(self.links, 1, #self.links, 1, {})
+    for ours in pairs(self.tokens) do
+      self.all[#self.all + 1] = ours
+    end
+  end
+  return self.all
+end
+
+function Server:remove(link)
+  for i, other in ipairs(self.links) do
+    if other == link then
+      table.remove(self.links, i)
+    end
+  end
+  self.all = nil
+  link:close()
+end
+
+function Server:handle(ready)
+  for _, it in ipairs(ready) do
+    if it == self.door then
+      if not self:open_door() then
+        return false
+      end
+      self.all = nil
+    elseif self.tokens[it] then
+      self:drop(it)
+    elseif not self:serve(it) then
+      self:remove(it)
+    end
+  end
+  return true
+end
+
+function Server:run()
+  repeat
+    local ready = core.wait(self.links, PAUSE)
+    if #ready == 0 then
+      ready = core.wait(self:everything())
+    elseif core.time() - self.swept > SWEEP then
+      self:sweep()
+    end
+  until not self:handle(ready)
+end
+
+--- The process's target.
+function server.main(door, classes, name)
+  core.ignore_interrupt()
+  local self = setmetatable({
+    door = door,
+    classes = classes,
+    name = name,
+    links = { door },
+    tokens = {}, -- our end -> number
+    objects = {}, -- by number
+    class_of = {},
+    last = 0,
+    swept = core.time(),
+  }, Server)
+  proxy.serve(self.objects)
+  self:run()
+end
+
+return server

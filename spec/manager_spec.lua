@@ -1,0 +1,458 @@
+local helper = require "spec.helper"
+local mp = require "mp"
+
+local within <const> = helper.within
+
+local Counter = {}
+Counter.__index = Counter
+
+function Counter.new(n)
+  return setmetatable({ n = n or 0 }, Counter)
+end
+
+function Counter:add(k)
+  self.n = self.n + k
+  return self.n
+end
+
+function Counter:get()
+  return self.n
+end
+
+function Counter.several()
+  return 1, nil, "three", nil
+end
+
+function Counter.fail(_, value)
+  error(value, 0)
+end
+
+function Counter:itself()
+  return self
+end
+
+function Counter.pid()
+  return require("mp.core").getpid()
+end
+
+function Counter.thread()
+  return coroutine.create(print)
+end
+
+function Counter.loop()
+  while true do end -- luacheck: ignore 542
+end
+
+function Counter:__len()
+  return self.n
+end
+
+function Counter:__call(k)
+  return self.n * k
+end
+
+local function make(options)
+  local m = mp.Manager(options)
+  m:register("Counter", Counter)
+  return m
+end
+
+-- How many objects the manager keeps.
+local function count(m)
+  return require("mp.proxy").ask(require("mp.manager").hub(m), "count")
+end
+
+local function kill(pid)
+  assert(require("mp.core").kill(pid, 9))
+end
+
+describe("mp.Manager", function()
+  before_each(helper.baseline)
+  after_each(helper.leaks)
+
+  describe("the constructor", function()
+    it("starts no process", within(5, function()
+      local m <close> = make()
+      assert.same({}, mp.active_children())
+      assert.matches("^mp.Manager: Manager%-%d+ %(no process%)$", tostring(m))
+      assert.equal("Manager", mp.type(m))
+    end))
+
+    it("takes a name", within(5, function()
+      local m <close> = mp.Manager { name = "ledger" }
+      assert.matches("^mp.Manager: ledger", tostring(m))
+    end))
+
+    it("refuses what it does not know, by name", function()
+      assert.error_matches(function() mp.Manager { nmae = "x" } end, "invalid option 'nmae'")
+      assert.error_matches(function() mp.Manager(5) end, "table expected, got number")
+      assert.error_matches(function() mp.Manager { name = 5 } end, "name must be a string")
+    end)
+  end)
+
+  describe("what it makes in shared memory", function()
+    it("is mp's own, without a server", within(5, function()
+      local m <close> = mp.Manager()
+      assert.equal("Queue", mp.type(m:Queue()))
+      assert.equal("JoinableQueue", mp.type(m:JoinableQueue()))
+      assert.equal("Lock", mp.type(m:Lock()))
+      assert.equal("RLock", mp.type(m:RLock()))
+      assert.equal("Semaphore", mp.type(m:Semaphore(2)))
+      assert.equal("BoundedSemaphore", mp.type(m:BoundedSemaphore(2)))
+      assert.equal("Condition", mp.type(m:Condition()))
+      assert.equal("Event", mp.type(m:Event()))
+      assert.equal("Barrier", mp.type(m:Barrier(2)))
+      assert.equal(7, m:Value("i", 7).value)
+      assert.equal(3, #m:Array("i", { 1, 2, 3 }))
+      assert.same({}, mp.active_children())
+    end))
+
+    it("outlives the manager", within(5, function()
+      local q
+      do
+        local m <close> = mp.Manager()
+        q = m:Queue()
+        q:put "kept"
+      end
+      assert.equal("kept", q:get())
+      q:close()
+    end))
+
+    it("makes pools", within(10, function()
+      local m <close> = mp.Manager()
+      local pool <close> = m:Pool(2)
+      assert.equal(49, pool:apply(function(x) return x * x end, { 7 }))
+    end))
+  end)
+
+  describe("register", function()
+    it("refuses names that are taken, and what is no class", function()
+      local m <close> = mp.Manager()
+      assert.error_matches(function() m:register("Queue", Counter) end, "'Queue' is taken")
+      assert.error_matches(function() m:register("pid", Counter) end, "'pid' is taken")
+      assert.error_matches(function() m:register("_x", Counter) end, "'_x' is taken")
+      assert.error_matches(function() m:register(1, Counter) end, "string expected, got number")
+      assert.error_matches(function() m:register("X", {}) end, "class expected")
+      assert.error_matches(function() m:register("X") end, "class expected")
+      assert.is_nil(m.X)
+    end)
+
+    it("takes a function for a class", within(5, function()
+      local m <close> = mp.Manager()
+      m:register("Stack", function(first)
+        return { items = { first }, top = function(self) return self.items[#self.items] end }
+      end)
+      local stack <close> = m:Stack "a"
+      assert.equal("a", stack:top())
+    end))
+
+    it("adds classes to a manager that runs", within(5, function()
+      local m <close> = make()
+      local c <close> = m:Counter(1)
+      m:register("Other", { new = function() return { name = function() return "other" end } end })
+      local o <close> = m:Other()
+      assert.equal("other", o:name())
+      assert.equal(1, c:get())
+    end))
+
+    it("passes on what goes wrong when an object is made", within(5, function()
+      local m <close> = mp.Manager()
+      m:register("Bad", function() error("not today", 0) end)
+      m:register("Nothing", function() end)
+      assert.error_matches(function() m:Bad() end, "not today")
+      assert.error_matches(function() m:Nothing() end, "class 'Nothing' made nil")
+    end))
+  end)
+
+  describe("a proxy", function()
+    it("calls methods in the manager's process", within(5, function()
+      local m <close> = make()
+      local c <close> = m:Counter(10)
+      assert.equal(15, c:add(5))
+      assert.equal(15, c:get())
+      assert.equal(m.pid, c:pid())
+      assert.not_equal(require("mp.core").getpid(), c:pid())
+      assert.equal(15, #c)
+      assert.equal(30, c(2))
+    end))
+
+    it("gives all results, nil included", within(5, function()
+      local m <close> = make()
+      local c <close> = m:Counter()
+      assert.same(table.pack(1, nil, "three", nil), table.pack(c:several()))
+      assert.equal(c, c:itself())
+    end))
+
+    it("raises what the method raised, as an error object", within(5, function()
+      local m <close> = mp.Manager { name = "ledger" }
+      m:register("Counter", Counter)
+      local c <close> = m:Counter()
+      local ok, err = pcall(c.fail, c, "no funds")
+      assert.is_false(ok)
+      assert.equal("Error", mp.type(err))
+      assert.equal("error", err.kind)
+      assert.equal("no funds", err.value)
+      assert.equal("ledger", err.process)
+      assert.equal(m.pid, err.pid)
+      ok, err = pcall(c.fail, c, { code = 7 })
+      assert.is_false(ok)
+      assert.same({ code = 7 }, err.value)
+      assert.equal(0, c:get())
+    end))
+
+    it("refuses methods that are not there, and names that are private", within(5, function()
+      local m <close> = make()
+      local c <close> = m:Counter()
+      assert.error_matches(function() c:nope() end, "Counter has no method 'nope'")
+      assert.error_matches(function() c:_secret() end, "'_secret' is private")
+      assert.error_matches(function() c.n = 5 end, "field 'n' cannot be assigned")
+      assert.error_matches(function() c.get(5) end, "mp.Proxy expected, got number")
+    end))
+
+    it("names arguments and results that cannot be sent", within(5, function()
+      local m <close> = make()
+      local c <close> = m:Counter()
+      assert.error_matches(function()
+        c:add(1, coroutine.create(print))
+      end, "cannot send argument 2 %(a thread%)")
+      assert.error_matches(function() c:thread() end, "cannot send result 1 %(a thread%)")
+      assert.equal(0, c:get())
+    end))
+
+    it("is of no use when it is closed", within(5, function()
+      local m <close> = make()
+      local c = m:Counter()
+      do
+        local _ <close> = c
+      end
+      assert.error_matches(function() c:get() end, "attempt to use a closed proxy")
+      assert.error_matches(function() mp.Queue():put(c) end, "cannot send a closed proxy")
+    end))
+
+    for _, method in ipairs { "fork", "forkserver", "spawn" } do
+      it("works in processes started by " .. method, within(20, function()
+        local r = helper.run_lua(([[
+          local mp = require "mp"
+          mp.set_start_method %q
+          local Counter = {}
+          Counter.__index = Counter
+          function Counter.new() return setmetatable({ n = 0 }, Counter) end
+          function Counter:add(k) self.n = self.n + k return self.n end
+          local m <close> = mp.Manager()
+          m:register("Counter", Counter)
+          local c <close> = m:Counter()
+          local list = {}
+          for i = 1, 3 do
+            list[i] = mp.spawn(function(counter)
+              for _ = 1, 100 do counter:add(1) end
+            end, c)
+          end
+          for _, p in ipairs(list) do p:join() end
+          io.write(c:add(0))
+        ]]):format(method), { timeout = 15 })
+        assert.equal("", r.err)
+        assert.equal("300", r.out)
+      end))
+    end
+
+    it("never mixes replies of a parent and its forked children", within(20, function()
+      local m <close> = make()
+      m:register("Echo", function()
+        return { say = function(_, x) return x end }
+      end)
+      local echo <close> = m:Echo()
+      local function talk(id)
+        for i = 1, 500 do
+          local x = id * 1000 + i
+          assert(echo:say(x) == x, "another's reply")
+        end
+        return "fine"
+      end
+      echo:say(0)
+      local list = {}
+      for i = 1, 3 do
+        list[i] = mp.get_context("fork").spawn(talk, i)
+      end
+      assert.equal("fine", talk(9))
+      for _, p in ipairs(list) do
+        assert.equal("fine", p:result())
+        p:close()
+      end
+    end))
+
+    it("travels in messages, and is the same where it is already", within(5, function()
+      local m <close> = make()
+      local c <close> = m:Counter(3)
+      local a, b = mp.Pipe()
+      a:send { c }
+      assert.equal(c, b:recv()[1])
+      a:close()
+      b:close()
+    end))
+  end)
+
+  describe("an object", function()
+    it("goes when its last proxy goes", within(10, function()
+      local m <close> = make()
+      local keep <close> = m:Counter()
+      do
+        local c <close> = m:Counter()
+        assert.equal(2, count(m))
+        c:add(1)
+      end
+      helper.eventually(2, function() return count(m) == 1 end)
+      assert.equal(0, keep:get())
+    end))
+
+    it("goes when its proxy is collected", within(10, function()
+      local m <close> = make()
+      local keep <close> = m:Counter()
+      m:Counter():add(1)
+      helper.eventually(2, function()
+        collectgarbage()
+        return count(m) == 1
+      end)
+      assert.equal(0, keep:get())
+    end))
+
+    it("lives as long as a message carries its proxy", within(10, function()
+      local m <close> = make()
+      local q = mp.Queue()
+      do
+        local c <close> = m:Counter(8)
+        q:put(c)
+      end
+      assert.equal(1, count(m))
+      do
+        local c <close> = q:get()
+        assert.equal(8, c:get())
+      end
+      helper.eventually(2, function() return count(m) == 0 end)
+      q:close()
+    end))
+
+    it("goes when the only process that had a proxy is killed", within(10, function()
+      local m <close> = make()
+      local a, b = mp.Pipe()
+      local p = mp.get_context("spawn").spawn(function(conn)
+        local c = conn:recv()
+        c:add(1)
+        conn:send "got it"
+        mp.sleep(60)
+      end, b)
+      do
+        local c <close> = m:Counter()
+        a:send(c)
+        a:recv()
+      end
+      assert.equal(1, count(m))
+      p:kill()
+      p:join()
+      helper.eventually(2, function() return count(m) == 0 end)
+      p:close()
+      a:close()
+      b:close()
+    end))
+  end)
+
+  describe("when its process is killed", function()
+    it("raises an error of kind 'lost' for new calls", within(10, function()
+      local m <close> = mp.Manager { name = "ledger" }
+      m:register("Counter", Counter)
+      local c <close> = m:Counter()
+      c:add(1)
+      kill(m.pid)
+      local from = helper.now()
+      local ok, err = pcall(c.get, c)
+      assert.is_false(ok)
+      assert.equal("lost", err.kind)
+      assert.equal("SIGKILL", err.signal)
+      assert.matches("'ledger'", tostring(err))
+      assert.is_true(helper.now() - from < 1)
+      assert.error_matches(function() m:Counter() end, "ledger")
+    end))
+
+    it("raises it for pending calls, in every process", within(10, function()
+      local m <close> = make()
+      local c <close> = m:Counter()
+      local started = mp.Event()
+      local p = mp.spawn(function(counter, event)
+        event:set()
+        local ok, err = pcall(counter.loop, counter)
+        return ok, err.kind
+      end, c, started)
+      started:wait()
+      mp.sleep(0.1)
+      kill(m.pid)
+      local from = helper.now()
+      assert.same({ false, "lost" }, { p:result() })
+      assert.is_true(helper.now() - from < 2)
+      p:close()
+    end))
+
+    it("raises it in a process that never called before", within(10, function()
+      local m <close> = make()
+      local c <close> = m:Counter()
+      local q = mp.Queue()
+      q:put(c)
+      kill(m.pid)
+      local p = mp.get_context("spawn").spawn(function(queue)
+        local counter = queue:get()
+        local ok, err = pcall(counter.get, counter)
+        return ok, err.kind
+      end, q)
+      assert.same({ false, "lost" }, { p:result() })
+      p:close()
+      q:close()
+    end))
+  end)
+
+  describe("shutdown", function()
+    it("ends the process; proxies say so", within(5, function()
+      local m = make()
+      local c <close> = m:Counter()
+      m:shutdown()
+      m:shutdown()
+      assert.is_nil(m.pid)
+      local ok, err = pcall(c.get, c)
+      assert.is_false(ok)
+      assert.equal("lost", err.kind)
+      assert.matches("has shut down", tostring(err))
+      assert.error_matches(function() m:Queue() end, "manager has shut down")
+      assert.error_matches(function() m:Counter() end, "manager has shut down")
+    end))
+
+    it("does not wait long for a call that never ends", within(10, function()
+      local m = make()
+      local c <close> = m:Counter()
+      local p = mp.spawn(function(counter)
+        return select(2, pcall(counter.loop, counter)).kind
+      end, c)
+      mp.sleep(0.2)
+      m:shutdown()
+      assert.equal("lost", p:result())
+      p:close()
+    end))
+
+    it("is the end of the scope, not of a child's copy of it", within(5, function()
+      local m <close> = make()
+      local c <close> = m:Counter(2)
+      mp.get_context("fork").spawn(function()
+        m:shutdown()
+      end):join()
+      assert.equal(2, c:get())
+    end))
+  end)
+
+  it("cannot be sent", within(5, function()
+    local m <close> = mp.Manager()
+    assert.error_matches(function() mp.Queue():put(m) end, "cannot send a manager")
+  end))
+
+  it("ignores an interrupt", within(5, function()
+    local m <close> = make()
+    local c <close> = m:Counter(4)
+    assert(require("mp.core").kill(m.pid, 2))
+    assert.equal(4, c:get())
+  end))
+end)
