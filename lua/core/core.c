@@ -3,6 +3,7 @@
 
 #include "arg.h"
 #include "conn.h"
+#include "dict.h"
 #include "host.h"
 #include "memory.h"
 #include "object.h"
@@ -153,12 +154,27 @@ static int sweep(lua_State *L)
     return 0;
 }
 
+/* core.set_half(name, f): a function of the Lua half that C calls by name. */
+static int set_half(lua_State *L)
+{
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    lua_setfield(L, LUA_REGISTRYINDEX, luaL_checkstring(L, 1));
+    return 0;
+}
+
 static const luaL_Reg functions[] = {
-    {"cpu_count", cpu_count}, {"sleep", core_sleep},
-    {"time", core_time},      {"stats", core_stats},
-    {"type", core_type},      {"typename", type_name},
-    {"testpoint", testpoint}, {"check", check},
-    {"sweep", sweep},         {NULL, NULL},
+    {"set_half", set_half},
+    {"cpu_count", cpu_count},
+    {"sleep", core_sleep},
+    {"time", core_time},
+    {"stats", core_stats},
+    {"type", core_type},
+    {"typename", type_name},
+    {"testpoint", testpoint},
+    {"check", check},
+    {"sweep", sweep},
+    {NULL, NULL},
 };
 
 int luaopen_mp_core(lua_State *L)
@@ -182,6 +198,7 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_array(L, S);
     mpl_open_memory(L, S);
     mpl_open_shareable(L, S);
+    mpl_open_dict(L, S);
     mpl_open_wait(L);
     mpl_open_socket(L);
     mpl_open_host(L);

@@ -14,8 +14,7 @@ static int gc(lua_State *L)
     return 0;
 }
 
-/* Pushes a userdata that owns a message. */
-static struct mpr_message *push_message(lua_State *L)
+struct mpr_message *mpl_message_push(lua_State *L)
 {
     struct mpr_message *m = lua_newuserdatauv(L, sizeof *m, 0);
 
@@ -59,7 +58,7 @@ static int receive(lua_State *L, struct mpl_state *S, mpl_get *get, void *from,
     }
     if (r != -E2BIG)
         return r;
-    large = push_message(L);
+    large = mpl_message_push(L);
     while ((r = get(from, large, max, deadline_ns)) == -EINTR)
         mpl_interrupted(L, S);
     if (r < 0) {

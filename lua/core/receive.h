@@ -24,6 +24,9 @@ int mpl_receive_bytes(lua_State *L, struct mpl_state *S, mpl_get *get,
 int mpl_receive_values(lua_State *L, struct mpl_state *S, mpl_get *get,
                        void *from, int64_t deadline_ns, unsigned flags, int *n);
 
+/* Pushes a userdata that owns a message. */
+struct mpr_message *mpl_message_push(lua_State *L);
+
 /* The same for channels of which a message may be too long: -EMSGSIZE. */
 int mpl_receive_within(lua_State *L, struct mpl_state *S, mpl_get *get,
                        void *from, uint64_t max, int64_t deadline_ns,

@@ -9,6 +9,7 @@
 local completed = require "mp.completed"
 local context = require "mp.context"
 local core = require "mp.core"
+local dict = require "mp.dict"
 local default = require "mp.default"
 local Error = require "mp.error"
 local manager = require "mp.manager"
@@ -45,6 +46,8 @@ local mp = {
   reduce = default.reduce,
   as_completed = completed.as_completed,
   range = range.of,
+
+  dict = dict,
 
   Pipe = core.Pipe,
   Listener = listener.listen,
