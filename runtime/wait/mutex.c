@@ -51,20 +51,29 @@ static bool take_over(struct mpri_mutex *m, uint32_t v, uint32_t me)
            mpri_cas_acq(&m->word, &v, me | WAIT);
 }
 
-static int lock_slow(struct mpri_mutex *m, uint32_t me, int64_t deadline_ns)
+/* Sections are short: a lock that is in use is free again in an instant. */
+static bool spin(struct mpri_mutex *m, uint32_t me, int yields)
 {
-    int64_t slice = FIRST_SLICE;
-    uint32_t v;
+    for (int i = 0; i < SPINS + yields; i++) {
+        uint32_t v = 0;
 
-    for (int i = 0; i < SPINS + YIELDS; i++) {
-        v = 0;
         if (mpri_load_rlx(&m->word) == 0 && mpri_cas_acq(&m->word, &v, me))
-            return 0;
+            return true;
         if (i < SPINS)
             mpri_relax();
         else
             mpri_yield();
     }
+    return false;
+}
+
+static int lock_slow(struct mpri_mutex *m, uint32_t me, int64_t deadline_ns)
+{
+    int64_t slice = FIRST_SLICE;
+    uint32_t v;
+
+    if (spin(m, me, YIELDS))
+        return 0;
     v = mpri_load_rlx(&m->word);
     for (;;) {
         int64_t now;
@@ -97,6 +106,10 @@ static int lock_slow(struct mpri_mutex *m, uint32_t me, int64_t deadline_ns)
             if (slice < LAST_SLICE)
                 slice *= 2;
             mpri_roster_renew();
+        } else if (r == 0 && spin(m, me | WAIT, 0)) {
+            /* Who was woken into a crowd would mostly look at the wrong
+             * instant, and could sleep for long while others come and go. */
+            return 0;
         }
         v = mpri_load_rlx(&m->word);
     }
