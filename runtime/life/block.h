@@ -6,15 +6,18 @@
  * a message in flight or another block holds it.
  *
  * States:       ALIVE count >= 1 holds · DYING count 1: one entry of one
- *               process's table, that process (or its reaper) takes it apart
+ *               process's table, or the link of another DYING block; that
+ *               process (or its reaper) takes it apart
  *               (none) -> ALIVE, kind BYTES: mpri_block_create · kind BYTES ->
  *               its kind: mpri_block_become, when it is initialised · ALIVE ->
- *               DYING: the drop of the last hold · DYING -> (none): freed
+ *               DYING: the drop of the last hold · DYING -> (none): freed ·
+ *               ALIVE -> (none): the same at once, for a kind without destroy
  * Invariant:    count = entries in hold tables + words in blocks, messages
  *               and roots that hold it.
  * If we die here: between create and become the entry names a block of kind
- *               BYTES, which needs no taking apart. DYING, our entry still
- *               names it: the reaper runs destroy again and frees it. */
+ *               BYTES, which needs no taking apart. DYING, our entry names it
+ *               or the block that it is chained behind: the reaper runs destroy
+ *               again, frees it, and goes on with the next in the chain. */
 
 #include "life/kind.h"
 #include "mpr.h"
@@ -27,7 +30,7 @@ struct mpri_block {
                     * lock, through tx (become: our own block, before others
                     * know it) */
     uint64_t size; /* bytes behind the header. Fixed after create */
-    uint64_t link; /* DYING: entry + 1 of the next to take apart */
+    uint64_t link; /* DYING: offset of the next to take apart, 0: none */
     uint64_t unused;
 };
 _Static_assert(sizeof(struct mpri_block) == 32, "half a cache line");
@@ -93,9 +96,12 @@ int mpri_ref_open(const uint64_t *word, mpr_handle *h);
 /* The handle takes over the word's hold; the word becomes 0. */
 int mpri_ref_take(uint64_t *word, mpr_handle *h);
 
-/* Drops the word's hold; the word becomes 0. Legal inside destroy: what it
- * held last is taken apart after the block in hand, however deep they nest. */
+/* Drops the word's hold; the word becomes 0. Needs no memory. Inside destroy
+ * what it held last is taken apart after the block in hand. */
 void mpri_ref_drop(uint64_t *word);
+
+/* Whether this thread is inside a kind's destroy. */
+bool mpri_taking_apart(void);
 
 /* For larger transactions, in which the arena lock is held: one more hold on
  * the block at off, which is known to be held. */

@@ -20,7 +20,8 @@ struct mpri_kind {
 
     /* Nobody holds the block any more: drops the holds that stand in it
      * (mpri_ref_drop). Alone with the block. May be killed in the middle and
-     * run again by another process. */
+     * run again by another process. Opens no handles: it may run where there
+     * is no memory left for one. NULL: it holds nothing. */
     void (*destroy)(struct mpri_block *block);
 
     /* Things one can wait for among others (ipc/select.h): whether a wait for

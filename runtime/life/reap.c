@@ -11,11 +11,16 @@
 #include "wait/mutex.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 /* A look costs 0.03 ms for 64 processes and 35 ms for 4096, so its price
  * decides how often it is taken. */
 static const int64_t SWEEP_EVERY = 400 * MPRI_MS;
 enum { SWEEP_SHARE = 100 };
+
+/* Who knows of a death waits so long for another reaper, which is faster unless
+ * it is stopped. */
+static const int64_t PATIENCE = MPRI_SECOND;
 
 static void abandon(uint32_t slot, uint32_t entry)
 {
@@ -28,7 +33,8 @@ static void abandon(uint32_t slot, uint32_t entry)
         return;
     b = mpri_at(mpri_hold_off(word));
     kind = mpri_kind(mpri_block_kind(b));
-    if (kind->abandon)
+    /* What is coming apart nobody else has. */
+    if (kind->abandon && mpri_block_alive(b))
         kind->abandon(b, slot);
 }
 
@@ -39,8 +45,6 @@ static void drop_all(uint32_t slot)
     /* The table was written under the lock: now all of it is to be seen. */
     mpri_guard_lock();
     mpri_guard_unlock();
-    /* Dropping takes blocks apart, which uses entries of *our* table: when
-     * the slot is our own, the end moves. */
     for (uint32_t i = 0; i < s->hold_end; i++) {
         abandon(slot, i);
         mpri_drop_entry(slot, i);
@@ -59,14 +63,14 @@ static void free_slot(uint32_t slot)
     MPRI_TESTPOINT("reap.freed");
 }
 
-void mpri_reap(uint32_t slot, uint32_t generation)
+/* False: another process is at it, and may be for a while. */
+static bool reap(uint32_t slot, uint32_t generation, int64_t deadline_ns)
 {
     struct mpri_mutex *reaping = &mpri_guard()->reaping;
 
-    if (slot == mpri_self.slot)
-        return;
     /* -EOWNERDEAD: a reaper died; what it left is simply done again. */
-    mpri_mutex_lock(reaping, MPR_FOREVER);
+    if (mpri_mutex_lock(reaping, deadline_ns) == -ETIMEDOUT)
+        return false;
     if (mpri_peer_still_over(slot, generation)) {
         MPRI_TESTPOINT("reap.begun");
         drop_all(slot);
@@ -74,8 +78,16 @@ void mpri_reap(uint32_t slot, uint32_t generation)
         free_slot(slot);
     }
     mpri_mutex_unlock(reaping);
+    return true;
 }
 
+void mpri_reap(uint32_t slot, uint32_t generation)
+{
+    if (slot != mpri_self.slot)
+        reap(slot, generation, mpri_now_ns() + PATIENCE);
+}
+
+/* A reaper that is stopped must not stop those who only look around. */
 static void look_over(void)
 {
     uint32_t end = mpri_roster_end();
@@ -83,8 +95,8 @@ static void look_over(void)
     for (uint32_t i = 0; i < end; i++) {
         uint32_t generation;
 
-        if (mpri_peer_over(i, &generation))
-            mpri_reap(i, generation);
+        if (mpri_peer_over(i, &generation) && !reap(i, generation, 0))
+            return;
     }
 }
 

@@ -18,7 +18,8 @@
 #include <stdint.h>
 
 /* Reaps the slot when its process is over; nothing when it is FREE, alive, or
- * of another generation. */
+ * of another generation. If another reaper is at it waits for that one, up to
+ * a second: one that was stopped in the middle goes on later. */
 void mpri_reap(uint32_t slot, uint32_t generation);
 
 /* Looks over the roster if that is due: cheap when it is not. Never called
@@ -29,7 +30,8 @@ void mpri_sweep(void);
 void mpri_sweep_now(void);
 
 /* The normal end of this process: gives up what it owns and drops its holds,
- * so that others see at once what they would see after its death. */
+ * so that others see at once what they would see after its death. No other
+ * thread of it may be inside the runtime. */
 void mpri_leave(void);
 
 #endif

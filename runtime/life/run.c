@@ -9,19 +9,76 @@
 
 #include <errno.h>
 
-static const uint64_t ASK_CGROUP = 1ULL << 20;
+/* Smaller ones are not worth the look at what memory is left. */
+static const uint64_t ASK = 1ULL << 20;
 
-/* A cold run, backed outside the lock. */
-static int take_cold(uint64_t count, uint64_t *page, uint32_t *entry)
+static uint64_t *entry_of(uint32_t entry)
+{
+    return mpri_hold_at(mpri_slot(mpri_self.slot), entry);
+}
+
+/* Sets an entry aside. */
+static uint32_t set_aside(void)
+{
+    uint32_t entry = mpri_hold_put(MPRI_HOLD_RAW);
+
+    mpri_tx_commit();
+    return entry;
+}
+
+static void name(uint32_t entry, uint64_t page)
+{
+    mpri_tx_set(entry_of(entry), mpri_page_off(page) | MPRI_HOLD_RAW);
+    mpri_tx_commit();
+}
+
+/* The run of the entry becomes free memory; the entry stays set aside. */
+static void give(uint32_t entry, bool warm)
+{
+    uint64_t off = mpri_hold_off(*entry_of(entry));
+
+    mpri_tx_set(entry_of(entry), MPRI_HOLD_RAW);
+    mpri_arena_give_run(mpri_page_of(off), warm);
+    mpri_tx_commit();
+}
+
+/* The same, cold. Locked; unlocks in between. */
+static void discard(uint32_t entry)
+{
+    uint64_t off = mpri_hold_off(*entry_of(entry));
+    uint64_t pages = mpri_arena_run_pages(mpri_page_of(off));
+
+    mpri_guard_unlock();
+    mpri_shm_unback(mpri_map.fd, off, pages * MPRI_PAGE);
+    MPRI_TESTPOINT("run.unbacked");
+    mpri_guard_lock();
+    give(entry, false);
+}
+
+/* Memory that was kept warm is given back: whether there was any. */
+static bool shrink(uint32_t entry)
+{
+    uint64_t page;
+
+    if (!mpri_arena_take_excess(true, &page))
+        return false;
+    name(entry, page);
+    MPRI_TESTPOINT("run.shrinking");
+    discard(entry);
+    return true;
+}
+
+/* A cold run into the entry, backed outside the lock. */
+static int take_cold(uint64_t count, uint32_t entry, uint64_t *page)
 {
     uint64_t bytes = count * MPRI_PAGE, first, more, now;
     int err;
 
     mpri_arena_growth(count, &first, &more);
-    for (;;) {
+    do {
         mpri_guard_unlock();
         err = 0;
-        if (bytes >= ASK_CGROUP && mpri_memory_left() < bytes)
+        if (bytes >= ASK && mpri_memory_left() < bytes)
             err = -ENOMEM;
         if (err == 0)
             err = mpri_segment_back_table(first, more);
@@ -31,69 +88,83 @@ static int take_cold(uint64_t count, uint64_t *page, uint32_t *entry)
             return err;
         now = first;
         mpri_arena_growth(count, &first, &more);
-        if (first == now)
-            break;
-    }
+    } while (first != now);
     err = mpri_arena_take_cold(count, page);
-    if (err < 0) {
-        mpri_tx_rollback();
+    if (err < 0)
         return err;
-    }
-    *entry = mpri_hold_put(mpri_page_off(*page) | MPRI_HOLD_RAW);
-    mpri_tx_commit();
+    name(entry, *page);
     mpri_guard_unlock();
     MPRI_TESTPOINT("run.cold");
     err = mpri_shm_back(mpri_map.fd, mpri_page_off(*page), bytes);
     MPRI_TESTPOINT("run.backed");
-    if (err < 0) {
-        mpri_run_discard(mpri_self.slot, *entry);
-        mpri_guard_lock();
-        return err;
-    }
     mpri_guard_lock();
-    return 0;
+    if (err < 0)
+        discard(entry);
+    return err;
 }
 
-int mpri_run_refill(void)
+static int take_cold_or_shrink(uint64_t count, uint32_t entry, uint64_t *page)
 {
-    uint64_t page;
-    uint32_t entry;
-    int err = take_cold(MPRI_CHUNK_PAGES, &page, &entry);
+    int err;
 
-    if (err == 0)
-        mpri_run_give(entry, true);
+    do
+        err = take_cold(count, entry, page);
+    while (err == -ENOMEM && shrink(entry));
     return err;
 }
 
 int mpri_run_take(uint64_t count, uint64_t *page, uint32_t *entry, bool *zero)
 {
-    *zero = false;
-    for (;;) {
-        int err = mpri_arena_take_warm(count, page);
+    int err = mpri_arena_take_warm(count, page);
 
-        if (err == 0) {
-            *entry = mpri_hold_put(mpri_page_off(*page) | MPRI_HOLD_RAW);
-            mpri_tx_commit();
-            return 0;
-        }
-        if (count > MPRI_CHUNK_PAGES) {
-            *zero = true; /* backed just now, by the kernel */
-            return take_cold(count, page, entry);
-        }
-        err = mpri_run_refill();
-        if (err < 0)
-            return err;
+    *zero = false;
+    if (err == 0) {
+        *entry = mpri_hold_put(mpri_page_off(*page) | MPRI_HOLD_RAW);
+        mpri_tx_commit();
+        return 0;
     }
+    *entry = set_aside();
+    err = -ENOMEM;
+    if (count < MPRI_CHUNK_PAGES) {
+        /* One system call for several of them. */
+        err = take_cold(MPRI_CHUNK_PAGES, *entry, page);
+        if (err == 0) {
+            mpri_arena_cut_run(*page, count);
+            mpri_tx_commit();
+        }
+    }
+    if (err == -ENOMEM)
+        err = take_cold_or_shrink(count, *entry, page);
+    if (err < 0) {
+        mpri_hold_clear(mpri_slot(mpri_self.slot), *entry);
+        mpri_tx_commit();
+        return err;
+    }
+    *zero = true; /* backed just now, by the kernel */
+    return 0;
 }
 
-void mpri_run_give(uint32_t entry, bool warm)
+int mpri_run_take_small(uint64_t size, uint64_t *off, uint32_t *entry)
 {
-    struct mpri_slot *slot = mpri_slot(mpri_self.slot);
-    uint64_t off = mpri_hold_off(*mpri_hold_at(slot, entry));
+    uint64_t page;
+    int err = -ENOMEM;
 
-    mpri_hold_clear(slot, entry);
-    mpri_arena_give_run(mpri_page_of(off), warm);
-    mpri_tx_commit();
+    *entry = set_aside();
+    for (uint64_t n = MPRI_CHUNK_PAGES; n > MPRI_SLAB_PAGES && err == -ENOMEM;
+         n /= 2)
+        err = take_cold(n, *entry, &page);
+    if (err == -ENOMEM)
+        err = take_cold_or_shrink(MPRI_SLAB_PAGES, *entry, &page);
+    if (err == 0) {
+        /* Still locked: nobody else gets these pages. */
+        give(*entry, true);
+        err = mpri_arena_take_small(size, off);
+    }
+    if (err < 0) {
+        mpri_hold_clear(mpri_slot(mpri_self.slot), *entry);
+        mpri_tx_commit();
+    }
+    return err;
 }
 
 void mpri_run_discard(uint32_t slot, uint32_t entry)
@@ -103,7 +174,7 @@ void mpri_run_discard(uint32_t slot, uint32_t entry)
     uint64_t page = mpri_page_of(off);
 
     mpri_shm_unback(mpri_map.fd, off, mpri_arena_run_pages(page) * MPRI_PAGE);
-    MPRI_TESTPOINT("run.unbacked");
+    MPRI_TESTPOINT("run.discarding");
     mpri_guard_lock();
     mpri_hold_clear(s, entry);
     mpri_arena_give_run(page, false);

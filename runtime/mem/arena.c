@@ -106,12 +106,22 @@ int mpri_arena_take_cold(uint64_t count, uint64_t *page)
             mpri_tx_set(&a->frontier, first + more);
             mpri_buddy_give(first + count, more - count, false);
             *page = first;
-        } else if (!mpri_buddy_take_stretch(count, page)) {
+        } else if (count <= MPRI_CHUNK_PAGES ||
+                   !mpri_buddy_take_stretch(count, page)) {
             return -ENOMEM;
         }
     }
     make_run(*page, count);
     return 0;
+}
+
+void mpri_arena_cut_run(uint64_t page, uint64_t count)
+{
+    uint64_t rest = mpri_arena_run_pages(page) - count;
+
+    mpri_tx_set(&page_at(page)->info, page_info(PAGE_RUN, 0, count));
+    add(&arena()->used_pages, -(int64_t)rest);
+    mpri_buddy_give(page + count, rest, true);
 }
 
 void mpri_arena_give_run(uint64_t page, bool warm)

@@ -66,6 +66,9 @@ int mpri_arena_take_cold(uint64_t count, uint64_t *page);
  * backs the page table for [*first, *first + *more) before it locks. */
 void mpri_arena_growth(uint64_t count, uint64_t *first, uint64_t *more);
 
+/* Makes a backed run shorter; what is cut off becomes free warm memory. */
+void mpri_arena_cut_run(uint64_t page, uint64_t count);
+
 /* Ends a run. warm: it is backed; then it may be kept as one cached run. */
 void mpri_arena_give_run(uint64_t page, bool warm);
 

@@ -69,11 +69,13 @@ struct mpri_slot {
     uint64_t unused1[5];
 
     /* Lines 2…: the hold table, see life/hold.h. Guarded by: arena lock. */
-    uint64_t free_hold;               /* first free entry + 1 */
-    uint64_t hold_end;                /* entries from here on were never used */
-    uint64_t chunk[MPRI_HOLD_CHUNKS]; /* offsets of further entries */
     uint64_t held;                    /* entries in use */
-    uint64_t unused2[2];
+    uint64_t room;                    /* entries in the chunks */
+    uint64_t hold_end;                /* entries from here on are not in use */
+    uint64_t holes;                   /* bit k: part k has free entries */
+    uint64_t part[MPRI_HOLD_CHUNKS];  /* free and used entries of each part */
+    uint64_t chunk[MPRI_HOLD_CHUNKS]; /* offsets of further entries */
+    uint64_t unused2[6];
     uint64_t hold[MPRI_INLINE_HOLDS];
 
     char name[MPRI_PEER_NAME]; /* for messages; written while STARTING */
@@ -105,6 +107,15 @@ static inline enum mpri_slot_state mpri_slot_state(uint32_t slot)
 static inline uint32_t mpri_slot_generation(uint32_t slot)
 {
     return mpri_load_acq(&mpri_slot(slot)->life) >> 2;
+}
+
+/* Whether the slot still waits for the process that it was taken for. Asked
+ * under the arena lock the answer holds until that is let go, as far as holds
+ * go: nobody drops those of a slot before it is ENDED. */
+static inline bool mpri_slot_starts(uint32_t slot, uint32_t generation)
+{
+    return mpri_load_acq(&mpri_slot(slot)->life) ==
+           (generation << 2 | MPRI_SLOT_STARTING);
 }
 
 static inline uint32_t mpri_slot_pid(const struct mpri_slot *s)

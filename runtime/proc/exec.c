@@ -70,7 +70,7 @@ int mpr_process_exec(struct mpr_process *p, const struct mpr_process_options *o)
     env = make_environment(variable);
     if (!env)
         return -ENOMEM;
-    err = mpri_hold_give(d->slot, &p->h);
+    err = mpri_hold_give(d->slot, d->generation, &p->h);
     if (err < 0) {
         free(env);
         return err;

@@ -160,7 +160,7 @@ static int fork_prepared(struct mpr_process *p)
     struct mpri_process *d = mpri_process_data(&p->h);
     sigset_t all, before;
     pid_t pid;
-    int err = mpri_hold_inherit(d->slot);
+    int err = mpri_hold_inherit(d->slot, d->generation);
 
     if (err < 0)
         return err;
