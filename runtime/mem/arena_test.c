@@ -292,7 +292,7 @@ static void kills_are_undone(void)
     if (!TEST_FORKS)
         return;
     start(32 << 20);
-    for (unsigned i = 0; i < test_rounds(40); i++) {
+    for (unsigned i = 0; i < test_rounds(15); i++) {
         for (int k = 0; k < 20; k++)
             one_step();
         remember();
@@ -470,7 +470,7 @@ static void strange_offsets_are_no_pieces(void)
 
 int main(void)
 {
-    test_begin(30);
+    test_begin(60);
     RUN(agrees_with_model);
     RUN(pieces_are_apart);
     RUN(rolled_back_is_as_before);

@@ -210,7 +210,7 @@ static void gives_memory_back(void)
 
 int main(void)
 {
-    test_begin(20);
+    test_begin(60);
     RUN(lays_out_any_size);
     RUN(reads_mp_arena);
     RUN(keeps_to_limits);

@@ -154,7 +154,7 @@ static void spoilt_log_is_given_up(void)
 
 int main(void)
 {
-    test_begin(20);
+    test_begin(60);
     CHECK(mpri_segment_create(32 << 20) == 0);
     RUN(log_is_backed);
     RUN(commits_and_rolls_back);

@@ -303,7 +303,7 @@ static void is_random(void)
 
 int main(void)
 {
-    test_begin(30);
+    test_begin(60);
     RUN(tells_about_processes);
     RUN(reads_past_any_name);
     RUN(knows_what_it_does_not_know);
