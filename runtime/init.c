@@ -38,6 +38,7 @@ static void register_kinds(void)
     mpri_array_register();
     mpri_memory_register();
     mpri_shareable_register();
+    mpri_log_register();
     mpri_dict_register();
     mpri_process_register();
     mpri_pool_register();

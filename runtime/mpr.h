@@ -676,6 +676,53 @@ MPR_API int mpr_cell_cas(const struct mpr_code *code, void *at,
                          union mpr_number old, union mpr_number n,
                          union mpr_number *found);
 
+/* ---- logs ------------------------------------------------------------------------
+ * The last few hundred records that the processes of a family wrote. Writing
+ * waits for nobody, and a killed writer is in nobody's way. */
+
+enum { MPR_LOG_NAME = 32, MPR_LOG_TEXT = 960 };
+
+typedef struct mpr_log {
+    mpr_handle h;
+} mpr_log;
+
+/* What is written: longer names and texts are cut. */
+struct mpr_log_record {
+    int64_t time_ns; /* since 1970 */
+    unsigned level;  /* up to 255 */
+    uint32_t name_size;
+    const char *name; /* of the process */
+    const char *text;
+    uint64_t size;
+};
+
+struct mpr_log_copy {
+    int64_t time_ns;
+    uint32_t pid;
+    uint32_t level;
+    uint32_t name_size;
+    uint32_t unused;
+    uint64_t size;
+    uint64_t whole; /* the size of the text before it was cut */
+    char name[MPR_LOG_NAME];
+    char text[MPR_LOG_TEXT];
+};
+
+/* -ENOMEM. */
+MPR_API int mpr_log_create(mpr_log *l);
+
+/* -EAGAIN: its place is taken by a writer that was stopped; counted. */
+MPR_API int mpr_log_write(mpr_log *l, const struct mpr_log_record *r);
+
+/* Records have numbers, from 1. Those from first to last may be there. */
+MPR_API uint64_t mpr_log_first(const mpr_log *l);
+MPR_API uint64_t mpr_log_last(const mpr_log *l);
+MPR_API uint64_t mpr_log_dropped(const mpr_log *l);
+
+/* -ENOENT: it was dropped, is overwritten, or is being written. */
+MPR_API int mpr_log_read(const mpr_log *l, uint64_t number,
+                         struct mpr_log_copy *out);
+
 /* ---- structs ---------------------------------------------------------------------
  * A Struct lays named members out as C does: each at a multiple of its
  * alignment, the whole a multiple of the largest. */

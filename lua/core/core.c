@@ -5,6 +5,7 @@
 #include "conn.h"
 #include "dict.h"
 #include "host.h"
+#include "log.h"
 #include "memory.h"
 #include "object.h"
 #include "pool.h"
@@ -199,6 +200,7 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_memory(L, S);
     mpl_open_shareable(L, S);
     mpl_open_dict(L, S);
+    mpl_open_log(L, S);
     mpl_open_wait(L);
     mpl_open_socket(L);
     mpl_open_host(L);

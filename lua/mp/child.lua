@@ -12,6 +12,9 @@ end
 local order = handle:take()
 rawset(_G, "arg", order.arg)
 package.path, package.cpath = order.path, order.cpath
+if order.log then
+  require("mp.log").take(order.log)
+end
 if order.job.forkserver then
   require("mp.forkserver").serve(order.job)
 end

@@ -26,6 +26,9 @@ local function become(handle, requests, children)
   core.default_interrupt()
   local order = handle:take()
   rawset(_G, "arg", order.arg)
+  if order.log then
+    require("mp.log").take(order.log)
+  end
   require("mp.process").run_job(handle, order.job)
 end
 

@@ -12,6 +12,7 @@ local core = require "mp.core"
 local dict = require "mp.dict"
 local default = require "mp.default"
 local Error = require "mp.error"
+local log = require "mp.log"
 local manager = require "mp.manager"
 local pool = require "mp.pool"
 local listener = require "mp.listener"
@@ -74,6 +75,9 @@ local mp = {
   Struct = core.Struct,
   SharedMemory = core.SharedMemory,
   ShareableList = core.ShareableList,
+
+  get_logger = log.get_logger,
+  log_to_stderr = log.log_to_stderr,
 
   dumps = core.dumps,
   loads = core.loads,

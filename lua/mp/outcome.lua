@@ -2,6 +2,7 @@
 
 local core = require "mp.core"
 local Error = require "mp.error"
+local log = require "mp.log"
 local policies = require "mp.policy"
 
 local outcome = {}
@@ -24,6 +25,7 @@ function outcome.lost(pool, index, label, number, pid, exitcode, late, kills, at
     attempts = attempts + 1,
     kills = kills,
     seconds = ran,
+    log = log.last_words(pid),
   }
   local task = label and ("task '%s'"):format(label) or ("task %d"):format(index)
   if exitcode and exitcode < 0 then

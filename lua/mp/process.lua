@@ -353,6 +353,14 @@ local function end_children(seconds)
   children = {}
 end
 
+-- For the log, if anybody asked for one.
+local function note(...)
+  local log = package.loaded["mp.log"]
+  if log then
+    log.event("info", ...)
+  end
+end
+
 local function report(name, err)
   core.report(("Process %s:\n%s"):format(name, tostring(err)))
 end
@@ -368,6 +376,7 @@ local function leave(code)
     end
   end
   start.finish()
+  note("process ends with exit code %d", code & 0xff)
   pcall(core.close_state)
   core.exit(rawget(current, STATE).handle, code & 0xff)
 end
@@ -438,6 +447,7 @@ local function run_child(self, parent_name)
   s.creator = false
   os.exit = child_exit -- luacheck: ignore 122
   math.randomseed()
+  note("process started")
   finish_child(s, xpcall(self.run, Error.catch, self))
 end
 
