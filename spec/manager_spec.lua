@@ -68,7 +68,11 @@ end
 
 describe("mp.Manager", function()
   before_each(helper.baseline)
-  after_each(helper.leaks)
+  after_each(function()
+    collectgarbage()
+    collectgarbage()
+    helper.leaks()
+  end)
 
   describe("the constructor", function()
     it("starts no process", within(5, function()
@@ -102,6 +106,7 @@ describe("mp.Manager", function()
       assert.equal("Condition", mp.type(m:Condition()))
       assert.equal("Event", mp.type(m:Event()))
       assert.equal("Barrier", mp.type(m:Barrier(2)))
+      assert.equal("dict", mp.type(m:dict { a = 1 }))
       assert.equal(7, m:Value("i", 7).value)
       assert.equal(3, #m:Array("i", { 1, 2, 3 }))
       assert.same({}, mp.active_children())
@@ -122,6 +127,60 @@ describe("mp.Manager", function()
       local m <close> = mp.Manager()
       local pool <close> = m:Pool(2)
       assert.equal(49, pool:apply(function(x) return x * x end, { 7 }))
+    end))
+  end)
+
+  describe("Namespace", function()
+    it("has fields that all processes share", within(10, function()
+      local m <close> = mp.Manager()
+      local ns <close> = m:Namespace { count = 1 }
+      assert.equal("Namespace", mp.type(ns))
+      mp.spawn(function(n)
+        n.count = n.count + 1
+        n.word = "from the child"
+      end, ns):join()
+      assert.equal(2, ns.count)
+      assert.equal("from the child", ns.word)
+      assert.is_nil(ns.missing)
+      ns.count = nil
+      assert.is_nil(ns.count)
+      assert.same({}, mp.active_children())
+    end))
+
+    it("keeps names with '_' in this process", within(10, function()
+      local m <close> = mp.Manager()
+      local ns <close> = m:Namespace()
+      ns._mine = print
+      for _, method in ipairs { "fork", "spawn" } do
+        local p = mp.get_context(method).spawn(function(n)
+          local seen = n._mine
+          n._mine = 5
+          return seen, n._mine
+        end, ns)
+        local seen, own = p:result()
+        assert.is_nil(seen)
+        assert.equal(5, own)
+        p:close()
+      end
+      assert.equal(print, ns._mine)
+    end))
+
+    it("prints its names in their order, without those with '_'", within(5, function()
+      local m <close> = mp.Manager()
+      local ns <close> = m:Namespace { b = "two", a = 1, c = true }
+      ns._d = 4
+      assert.equal('Namespace(a=1, b="two", c=true)', tostring(ns))
+      local names = {}
+      for name in pairs(ns) do
+        names[#names + 1] = name
+      end
+      table.sort(names)
+      assert.same({ "a", "b", "c" }, names)
+    end))
+
+    it("refuses what holds no fields", within(5, function()
+      local m <close> = mp.Manager()
+      assert.error_matches(function() m:Namespace(5) end, "table expected, got number")
     end))
   end)
 
@@ -329,6 +388,27 @@ describe("mp.Manager", function()
       end
       helper.eventually(2, function() return count(m) == 0 end)
       q:close()
+    end))
+
+    it("lives as long as its proxy lies in a shared dict", within(10, function()
+      local m <close> = make()
+      local d = mp.dict()
+      do
+        local c <close> = m:Counter(8)
+        d.counter = c
+      end
+      assert.equal(1, count(m))
+      local p = mp.get_context("spawn").spawn(function(dict)
+        return dict.counter:add(1)
+      end, d)
+      assert.equal(9, p:result())
+      p:close()
+      assert.equal(1, count(m))
+      d.counter = nil
+      helper.eventually(2, function()
+        collectgarbage()
+        return count(m) == 0
+      end)
     end))
 
     it("goes when the only process that had a proxy is killed", within(10, function()

@@ -9,6 +9,8 @@ local core = require "mp.core"
 local namespace = {}
 
 local DICT <const> = {} -- behind this key lies the shared table
+local OWN <const> = {} -- and behind this what stays in the process
+local PID <const> = {} -- which is this one
 
 local Namespace = { __name = "mp.Namespace" }
 
@@ -16,16 +18,25 @@ local function is_private(key)
   return type(key) == "string" and key:sub(1, 1) == "_"
 end
 
+-- A forked child starts with none, as any other.
+local function own(self)
+  if rawget(self, PID) ~= core.getpid() then
+    rawset(self, PID, core.getpid())
+    rawset(self, OWN, {})
+  end
+  return rawget(self, OWN)
+end
+
 function Namespace:__index(key)
   if is_private(key) then
-    return nil -- or it would be a field of the object itself
+    return own(self)[key]
   end
   return rawget(self, DICT)[key]
 end
 
 function Namespace:__newindex(key, value)
   if is_private(key) then
-    rawset(self, key, value)
+    own(self)[key] = value
   else
     rawget(self, DICT)[key] = value
   end
