@@ -23,7 +23,8 @@
 local rows = {}
 
 rows.groups = {
-  "process", "pipe", "codec", "sync", "value", "queue", "pool", "dict", "scaling",
+  "process", "pipe", "codec", "sync", "value", "queue", "pool", "dict", "manager",
+  "scaling",
 }
 
 -- How a unit is shown: value in base units / scale, and whether more is better.

@@ -130,11 +130,8 @@ static int write_line(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"write", log_write},
-    {"recent", log_recent},
-    {"dropped", log_dropped},
-    {"close", mpl_object_gc},
-    {NULL, NULL},
+    {"write", log_write},     {"recent", log_recent}, {"dropped", log_dropped},
+    {"close", mpl_object_gc}, {NULL, NULL},
 };
 
 static const struct mpl_class class = {

@@ -25,7 +25,8 @@
 #include <errno.h>
 
 enum { CELLS = 256, SHIFT = 17, WRITING = 1 };
-_Static_assert(MPRI_SLOTS <= 1 << (SHIFT - 1), "a slot fits into a cell's word");
+_Static_assert(MPRI_SLOTS <= 1 << (SHIFT - 1),
+               "a slot fits into a cell's word");
 
 /* Guarded by: word. */
 struct cell {
