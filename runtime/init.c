@@ -5,6 +5,7 @@
 #include "base/deadline.h"
 #include "data/data.h"
 #include "data/dict.h"
+#include "data/list.h"
 #include "ipc/conn.h"
 #include "ipc/queue.h"
 #include "life/block.h"
@@ -40,6 +41,7 @@ static void register_kinds(void)
     mpri_shareable_register();
     mpri_log_register();
     mpri_dict_register();
+    mpri_list_register();
     mpri_process_register();
     mpri_pool_register();
 }

@@ -112,9 +112,10 @@ enum mpr_kind {
     MPR_KIND_LOG,
     MPR_KIND_MANAGER,
     MPR_KIND_PROXY,
-    MPR_KIND_NOTE,    /* a message that stays, inside a job */
-    MPR_KIND_MESSAGE, /* a long one, with objects */
-    MPR_KIND_BOX,     /* a large value in a dict or list */
+    MPR_KIND_NOTE,     /* a message that stays, inside a job */
+    MPR_KIND_MESSAGE,  /* a long one, with objects */
+    MPR_KIND_BOX,      /* a large value in a dict or list */
+    MPR_KIND_SEQUENCE, /* the contents of a list */
     MPR_KIND_END,
 };
 MPR_API const char *mpr_kind_name(unsigned kind);
@@ -1742,13 +1743,14 @@ MPR_API void mpr_dict_clear(mpr_dict *d);
 struct mpr_snapshot {
     uint64_t count;
     uint64_t next;
+    uint64_t version; /* of a list: for mpr_list_arrange */
     /* Private: */
     uint64_t *words;
     void *items;
     mpr_handle *refs;
     uint64_t word_count, word_capacity, item_capacity;
     uint64_t ref_count, ref_capacity;
-    int is_dict;
+    int is_dict, is_raw;
 };
 MPR_API int mpr_dict_snapshot(mpr_dict *d, struct mpr_snapshot *s);
 
@@ -1758,6 +1760,61 @@ MPR_API int mpr_dict_snapshot(mpr_dict *d, struct mpr_snapshot *s);
 MPR_API int mpr_snapshot_next(struct mpr_snapshot *s, struct mpr_key *key,
                               struct mpr_message *m);
 MPR_API void mpr_snapshot_free(struct mpr_snapshot *s);
+
+/* ---- lists -------------------------------------------------------------------
+ * A sequence that all processes share: items are messages, with the objects
+ * they carry, numbered from 1. What is said of dicts is true of lists, but
+ * that those who change one list wait for each other. Adding and taking at
+ * both ends costs the same however long it is, elsewhere a microsecond or two
+ * and 30 for each million items.
+ *
+ * -ERANGE: no such index. For all that change: -ENOMEM, -EINTR as for dicts. */
+
+typedef struct mpr_list {
+    mpr_handle h;
+    uint32_t actor; /* whose reservation its changes may pass; 0: nobody's */
+} mpr_list;
+
+/* name is cut to 31 bytes, NULL is none. -ENOMEM. */
+MPR_API int mpr_list_create(mpr_list *l, const char *name);
+MPR_API uint64_t mpr_list_len(mpr_list *l);
+MPR_API int mpr_list_get(mpr_list *l, uint64_t index, struct mpr_message *m);
+MPR_API int mpr_list_set(mpr_list *l, uint64_t index,
+                         const struct mpr_parcel *parcel);
+
+/* Before the item that has the index now; 0: at the end. */
+MPR_API int mpr_list_insert(mpr_list *l, uint64_t index,
+                            const struct mpr_parcel *parcel);
+
+/* At the end, all at once. */
+MPR_API int mpr_list_extend(mpr_list *l, const struct mpr_parcel *parcels,
+                            uint64_t n);
+
+/* Removes an item and returns its value; 0: the last. */
+MPR_API int mpr_list_take(mpr_list *l, uint64_t index, struct mpr_message *m);
+
+/* Removes the first item that is equal (the same bytes and objects, or an
+ * equal number), and says where it was: -ENOENT. */
+MPR_API int mpr_list_remove(mpr_list *l, const struct mpr_parcel *equal,
+                            uint64_t *index);
+
+/* The first equal item from index on, 0: none; and how many there are. */
+MPR_API uint64_t mpr_list_find(mpr_list *l, uint64_t index,
+                               const struct mpr_parcel *equal);
+MPR_API uint64_t mpr_list_count(mpr_list *l, const struct mpr_parcel *equal);
+MPR_API int mpr_list_clear(mpr_list *l);
+
+MPR_API int mpr_list_snapshot(mpr_list *l, struct mpr_snapshot *s);
+
+/* Puts the item that has index order[i] now at i + 1, if the list is still as
+ * it was in the snapshot with that version: -ESTALE. */
+MPR_API int mpr_list_arrange(mpr_list *l, uint64_t version,
+                             const uint64_t *order, uint64_t n);
+
+/* Keeps all others from changing the list until release: -EBUSY. l->actor is
+ * not 0. */
+MPR_API int mpr_list_reserve(mpr_list *l);
+MPR_API void mpr_list_release(mpr_list *l);
 
 #ifdef __cplusplus
 }

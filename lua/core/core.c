@@ -5,6 +5,7 @@
 #include "conn.h"
 #include "dict.h"
 #include "host.h"
+#include "list.h"
 #include "log.h"
 #include "memory.h"
 #include "object.h"
@@ -155,10 +156,10 @@ static int sweep(lua_State *L)
     return 0;
 }
 
-/* core.set_half(name, f): a function of the Lua half that C calls by name. */
+/* core.set_half(name, x): what C uses of the Lua half by name. */
 static int set_half(lua_State *L)
 {
-    luaL_checktype(L, 2, LUA_TFUNCTION);
+    luaL_checkany(L, 2);
     lua_settop(L, 2);
     lua_setfield(L, LUA_REGISTRYINDEX, luaL_checkstring(L, 1));
     return 0;
@@ -200,6 +201,7 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_memory(L, S);
     mpl_open_shareable(L, S);
     mpl_open_dict(L, S);
+    mpl_open_list(L, S);
     mpl_open_log(L, S);
     mpl_open_wait(L);
     mpl_open_socket(L);

@@ -230,9 +230,13 @@ local function show(value, depth)
     return ("%q"):format(value):gsub("\\\n", "\\n")
   elseif core.type(value) == "dict" then
     return depth > 3 and "{…}" or dict.show(value, depth + 1)
+  elseif core.type(value) == "list" then
+    return depth > 3 and "{…}" or dict.list_show(value, depth + 1)
   end
   return tostring(value)
 end
+
+dict.show_value = show
 
 function dict.show(d, depth)
   local keys, values, n = core.dict_snapshot(d)

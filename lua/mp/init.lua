@@ -15,6 +15,7 @@ local Error = require "mp.error"
 local log = require "mp.log"
 local manager = require "mp.manager"
 local pool = require "mp.pool"
+local list = require "mp.list"
 local listener = require "mp.listener"
 local poll = require "mp.poll"
 local process = require "mp.process"
@@ -49,6 +50,7 @@ local mp = {
   range = range.of,
 
   dict = dict,
+  list = list,
 
   Pipe = core.Pipe,
   Listener = listener.listen,

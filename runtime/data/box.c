@@ -4,6 +4,7 @@
 #include "ipc/message.h"
 #include "life/block.h"
 #include "life/kind.h"
+#include "mem/segment.h"
 
 #include <errno.h>
 #include <string.h>
@@ -47,6 +48,18 @@ int mpri_box_open(mpr_handle *h, struct mpr_message *m)
     m->block = *h;
     h->block = NULL;
     return 0;
+}
+
+bool mpri_box_equal(uint64_t off, const struct mpr_parcel *parcel)
+{
+    const struct mpri_box *b = mpri_block_data(mpri_at(off));
+
+    if (b->size != parcel->size || b->ref_count != parcel->ref_count)
+        return false;
+    for (uint32_t i = 0; i < b->ref_count; i++)
+        if (b->ref[i] != mpri_off(parcel->refs[i]->block))
+            return false;
+    return memcmp(mpri_box_bytes(b), parcel->bytes, b->size) == 0;
 }
 
 static void destroy(struct mpri_block *block)

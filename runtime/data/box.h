@@ -7,6 +7,8 @@
 
 #include "mpr.h"
 
+#include <stdbool.h>
+
 struct mpri_box {
     uint64_t size;
     uint32_t ref_count;
@@ -25,6 +27,9 @@ int mpri_box_create(mpr_handle *h, const struct mpr_parcel *parcel);
 /* What the box contains becomes what m, which is not fixed, holds; takes h.
  * -ENOMEM, -EBADMSG: h is still the caller's. */
 int mpri_box_open(mpr_handle *h, struct mpr_message *m);
+
+/* Whether the box at off has the parcel's bytes and objects. */
+bool mpri_box_equal(uint64_t off, const struct mpr_parcel *parcel);
 
 void mpri_box_register(void);
 

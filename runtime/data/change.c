@@ -1,7 +1,6 @@
 #include "data/change.h"
 
 #include "base/testpoint.h"
-#include "data/reserve.h"
 #include "data/scalar.h"
 #include "life/block.h"
 #include "mpr.h"
@@ -282,10 +281,9 @@ static int attempt(struct mpri_table *t, struct mpri_shard *s,
     bool present;
     int err;
 
-    if (mpri_load_rlx(&t->reserver) &&
-        mpri_table_is_reserved(t, c->key.hash, c->me)) {
+    if (mpri_is_reserved(&t->reservation, c->key.hash, c->me)) {
         mpri_mutex_unlock(&s->lock);
-        err = mpri_table_await(t, c->key.hash, c->me);
+        err = mpri_await_release(&t->reservation, c->key.hash, c->me);
         return err < 0 ? err : AGAIN;
     }
     err = mpri_image_find(mpri_shard_view(s), &c->key, &e) ? 0 : -EBADMSG;

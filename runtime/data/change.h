@@ -16,7 +16,7 @@ enum mpri_when {
 struct mpri_change {
     struct mpri_key key;
     enum mpri_when when;
-    uint64_t me;              /* as in table.reserver */
+    uint64_t me;              /* as reservation.holder has it */
     struct mpri_value *value; /* what is stored; NULL: the key is removed */
     const struct mpr_message *same;
 

@@ -3,7 +3,6 @@
 #include "base/testpoint.h"
 #include "data/box.h"
 #include "data/change.h"
-#include "data/reserve.h"
 #include "data/scalar.h"
 #include "data/whole.h"
 #include "ipc/message.h"
@@ -272,12 +271,12 @@ int mpr_dict_reserve(mpr_dict *d, const struct mpr_key *key)
 
     if (err < 0)
         return err;
-    return mpri_table_reserve(table_of(d), k.hash, me(d)) ? 0 : -EBUSY;
+    return mpri_reserve(&table_of(d)->reservation, k.hash, me(d)) ? 0 : -EBUSY;
 }
 
 void mpr_dict_release(mpr_dict *d)
 {
-    mpri_table_release(table_of(d), me(d));
+    mpri_release(&table_of(d)->reservation, me(d));
 }
 
 /* ---- the whole ------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* Dicts of several processes: what is left when one of them is killed
  * anywhere, and that no step of any other gets lost. time limit: 600 s */
 
-#include "data/dict_test.h"
+#include "data/table_test.h"
 
 static struct values values;
 
@@ -154,16 +154,6 @@ static void look(void *arg)
     mpr_handle_close(&sc->d.h);
     nothing_left(true);
     begin(sc);
-}
-
-/* Every point; where all is slow, some of them, others each time. */
-static unsigned at_points(int (*f)(void *), void (*after)(void *), void *arg)
-{
-    unsigned nth = 1, stride = SLOWER > 1 || MPR_CHECK > 1 ? 30 : 1;
-
-    while (at_point("*", nth, f, after, arg))
-        nth += 1 + (unsigned)rand() % stride;
-    return nth - 1;
 }
 
 static void each_point(void)
@@ -366,26 +356,6 @@ static void any_instant(void)
 
 /* ---- one that stands still ----------------------------------------------------------- */
 
-/* Waits until the process is in the state, as /proc names it. */
-static void await_state(const mpr_process *p, char state)
-{
-    char path[40], text[512], *at;
-
-    snprintf(path, sizeof path, "/proc/%d/stat", mpr_process_pid(p));
-    for (;;) {
-        FILE *f = fopen(path, "r");
-        size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
-
-        assert(f);
-        fclose(f);
-        text[n] = 0;
-        at = strrchr(text, ')');
-        if (at && at[2] == state)
-            return;
-        usleep(200); /* mpr_sleep would look for the dead */
-    }
-}
-
 static mpr_dict still;
 
 static int read_slowly(void *arg)
@@ -454,10 +424,10 @@ static int put_at(void *arg)
 static void first_to_come(void)
 {
     static struct first firsts[] = {
-        {"shard.taken", 8, 5},      {"shard.odd", 8, 5},
+        {"shard.taken", 8, 5},      {"generation.odd", 8, 5},
         {"tx.counted", 8, 5},       {"tx.changed", 8, 5},
         {"shard.changed", 8, 5},    {"tx.committed", 8, 5},
-        {"shard.even", 8, 5},       {"change.put", 8, 5},
+        {"generation.even", 8, 5},  {"change.put", 8, 5},
         {"shard.changed", 16, 5},   {"shard.written", 16, 1},
         {"shard.published", 16, 1},
     };

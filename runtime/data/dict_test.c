@@ -1,7 +1,7 @@
 /* Dicts of one process: every function against a model, and what they cost in
  * memory. time limit: 300 s */
 
-#include "data/dict_test.h"
+#include "data/table_test.h"
 
 #include <math.h>
 

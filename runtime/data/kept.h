@@ -16,6 +16,7 @@
  *               it does not name (any more) holds nothing. So index and count
  *               change in one transaction where a ref is concerned. */
 
+#include "data/sight.h"
 #include "data/words.h"
 #include "mpr.h"
 
@@ -119,21 +120,6 @@ static inline void mpri_kept_copy(const struct mpri_kept *c,
     mpri_words_get(m->buffer, m->capacity, c->bytes, c->size);
     m->bytes = m->buffer;
     m->size = c->size;
-}
-
-/* Two words that a reader who asks nobody loaded before it read: as long as
- * neither changed, what it read is true. */
-struct mpri_sight {
-    const mpri_a64 *word[2];
-    uint64_t seen[2];
-};
-
-static inline bool mpri_sight_holds(const struct mpri_sight *s)
-{
-    /* Pairs with: writers, who change a word before what it stands for. The
-     * loads before this were acquire, so they were made before. */
-    return mpri_load_acq(s->word[0]) == s->seen[0] &&
-           mpri_load_acq(s->word[1]) == s->seen[1];
 }
 
 /* Opens what it holds, if the sight of it still holds; else -EAGAIN. -ENOMEM.

@@ -9,16 +9,11 @@ uint32_t mpri_scalar_write(const struct mpr_scalar *n, uint8_t bytes[16])
                       bytes);
 }
 
-int mpri_scalar_read(const struct mpri_kept *c, struct mpr_scalar *n)
+static int parse(const void *bytes, size_t size, struct mpr_scalar *n)
 {
-    struct mpr_reader r;
+    struct mpr_reader r = mpr_reader_of(bytes, size);
     struct mpr_token token;
-    uint8_t bytes[16];
 
-    if (c->flags & MPRI_KEPT_REF || c->size > sizeof bytes)
-        return -EDOM;
-    mpri_words_get(bytes, sizeof bytes, c->bytes, c->size);
-    r = mpr_reader_of(bytes, c->size);
     if (mpr_read(&r, &token) != 1 || mpr_reader_left(&r))
         return -EDOM;
     if (token.tag == MPR_TAG_INT64)
@@ -28,6 +23,33 @@ int mpri_scalar_read(const struct mpri_kept *c, struct mpr_scalar *n)
     else
         return -EDOM;
     return 0;
+}
+
+int mpri_scalar_read(const struct mpri_kept *c, struct mpr_scalar *n)
+{
+    uint8_t bytes[16];
+
+    if (c->flags & MPRI_KEPT_REF || c->size > sizeof bytes)
+        return -EDOM;
+    mpri_words_get(bytes, sizeof bytes, c->bytes, c->size);
+    return parse(bytes, c->size, n);
+}
+
+int mpri_scalar_of(const struct mpr_parcel *p, struct mpr_scalar *n)
+{
+    return p->ref_count || p->size > 16 ? -EDOM : parse(p->bytes, p->size, n);
+}
+
+bool mpri_scalar_equal(const struct mpr_scalar *a, const struct mpr_scalar *b)
+{
+    const struct mpr_scalar *i = a->is_float ? b : a, *f = a->is_float ? a : b;
+
+    if (a->is_float == b->is_float)
+        return a->is_float ? a->number == b->number : a->integer == b->integer;
+    /* One integer: the float is equal if it is that integer exactly. */
+    return f->number >= -0x1p63 && f->number < 0x1p63 &&
+           (double)(int64_t)f->number == f->number &&
+           (int64_t)f->number == i->integer;
 }
 
 static double as_float(const struct mpr_scalar *n)

@@ -15,21 +15,6 @@ static void set(mpri_a64 *word, uint64_t value)
     mpri_tx_set((uint64_t *)(void *)word, value);
 }
 
-void mpri_shard_odd(struct mpri_shard *s)
-{
-    /* Readers that see any of what follows see this too: each store that
-     * follows is a release. */
-    mpri_store_rel(&s->generation, mpri_load_rlx(&s->generation) + 1);
-    MPRI_TESTPOINT("shard.odd");
-}
-
-void mpri_shard_even(struct mpri_shard *s)
-{
-    MPRI_TESTPOINT("shard.even");
-    /* Pairs with: readers, who load it before and after they read. */
-    mpri_store_rel(&s->generation, mpri_load_rlx(&s->generation) + 1);
-}
-
 uint32_t mpri_shard_take(struct mpri_shard *s, uint32_t words)
 {
     struct mpri_fill f = mpri_shard_fill(s);
@@ -61,7 +46,7 @@ static int publish_with_refs(struct mpri_shard *s, struct mpri_view v,
 {
     int err;
 
-    mpri_shard_odd(s);
+    mpri_generation_odd(&s->generation);
     err = mpri_hold_lock(1);
     if (err == 0) {
         set_slot(v, e->slot, now);
@@ -76,7 +61,7 @@ static int publish_with_refs(struct mpri_shard *s, struct mpri_view v,
         mpri_tx_commit();
         mpri_guard_unlock();
     }
-    mpri_shard_even(s);
+    mpri_generation_even(&s->generation);
     return err;
 }
 
@@ -129,7 +114,7 @@ void mpri_shard_swap(struct mpri_shard *s, const struct mpri_draft *d,
     uint64_t old = mpri_load_rlx(&s->image);
 
     MPRI_TESTPOINT("shard.drafted");
-    mpri_shard_odd(s);
+    mpri_generation_odd(&s->generation);
     mpri_guard_lock();
     set(&s->image, mpri_off(block->block));
     set(&s->layout, d->view.layout);
@@ -138,7 +123,7 @@ void mpri_shard_swap(struct mpri_shard *s, const struct mpri_draft *d,
     MPRI_TESTPOINT("shard.swapped");
     mpri_tx_commit();
     mpri_guard_unlock();
-    mpri_shard_even(s);
+    mpri_generation_even(&s->generation);
     block->block = old ? mpri_at(old) : NULL;
 }
 
@@ -150,7 +135,7 @@ int mpri_shard_detach(struct mpri_shard *s, mpr_handle *out)
     out->block = NULL;
     if (!old)
         return 0;
-    mpri_shard_odd(s);
+    mpri_generation_odd(&s->generation);
     err = mpri_hold_lock(1);
     if (err == 0) {
         set(&s->image, 0);
@@ -164,7 +149,7 @@ int mpri_shard_detach(struct mpri_shard *s, mpr_handle *out)
         mpri_tx_commit();
         mpri_guard_unlock();
     }
-    mpri_shard_even(s);
+    mpri_generation_even(&s->generation);
     return err;
 }
 
@@ -201,5 +186,5 @@ void mpri_shard_repair(struct mpri_shard *s)
     }
     mpri_store_rlx(&s->fill, mpri_fill_word(fill));
     if (mpri_load_rlx(&s->generation) & 1)
-        mpri_shard_even(s);
+        mpri_generation_even(&s->generation);
 }

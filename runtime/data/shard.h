@@ -82,8 +82,4 @@ void mpri_shard_drop_refs(struct mpri_shard *s);
 /* The last owner died: makes everything true again. */
 void mpri_shard_repair(struct mpri_shard *s);
 
-/* Brackets a transaction that changes more than one word that readers use. */
-void mpri_shard_odd(struct mpri_shard *s);
-void mpri_shard_even(struct mpri_shard *s);
-
 #endif

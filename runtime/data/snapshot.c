@@ -57,7 +57,7 @@ static int add(struct mpr_snapshot *s, const struct mpri_kept *c,
 
     for (uint32_t i = 0; i < count; i++)
         to[i] = mpri_load_rlx(&words[i]);
-    if (c->flags & MPRI_KEPT_REF) {
+    if (c->flags & MPRI_KEPT_REF && !s->is_raw) {
         int err = mpri_ref_open(&c->ref, &s->refs[s->ref_count]);
 
         if (err < 0)
@@ -83,6 +83,16 @@ int mpri_snapshot_add_kept(struct mpr_snapshot *s, const struct mpri_kept *c,
     uint32_t count = (uint32_t)(c->bytes - words) + mpri_words(c->size);
 
     return add(s, c, words, count, s->count);
+}
+
+void mpri_snapshot_item(const struct mpr_snapshot *s, uint64_t i,
+                        struct mpri_item *item)
+{
+    uint64_t at = ((const struct item *)s->items)[i].at;
+
+    item->words = (const mpri_a64 *)(const void *)(s->words + at);
+    mpri_kept_read(s->words[at], item->words + 1, UINT32_MAX, &item->kept);
+    item->count = 1 + mpri_kept_words(item->kept.size, item->kept.flags);
 }
 
 static int by_order(const void *a, const void *b)

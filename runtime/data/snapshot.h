@@ -4,7 +4,7 @@
 /* A copy of a dict or list in private memory (struct mpr_snapshot of mpr.h):
  * the words of its entries, in their order, and handles on what they hold. */
 
-#include "data/image.h"
+#include "data/leaf.h"
 
 struct mpri_snapshot_need {
     uint64_t words;
@@ -24,6 +24,10 @@ int mpri_snapshot_reserve(struct mpr_snapshot *s,
 int mpri_snapshot_add(struct mpr_snapshot *s, const struct mpri_entry *e);
 int mpri_snapshot_add_kept(struct mpr_snapshot *s, const struct mpri_kept *c,
                            const mpri_a64 *words);
+
+/* Item number i, from 0, of a list; with is_raw what it holds is its ref. */
+void mpri_snapshot_item(const struct mpr_snapshot *s, uint64_t i,
+                        struct mpri_item *item);
 
 /* Sorts entries of a dict as they were inserted. */
 void mpri_snapshot_sort(struct mpr_snapshot *s);

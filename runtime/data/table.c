@@ -166,8 +166,8 @@ static int commit_split(struct mpri_table *t, struct mpri_shard *s,
     uint64_t image = mpri_load_rlx(&s->image);
     int err;
 
-    mpri_shard_odd(s);
-    mpri_shard_odd(to);
+    mpri_generation_odd(&s->generation);
+    mpri_generation_odd(&to->generation);
     err = mpri_hold_lock(1);
     if (err == 0) {
         mpri_tx_set((uint64_t *)(void *)&t->shape,
@@ -187,8 +187,8 @@ static int commit_split(struct mpri_table *t, struct mpri_shard *s,
         mpri_guard_unlock();
         half[0].block.block = half[1].block.block = NULL;
     }
-    mpri_shard_even(to);
-    mpri_shard_even(s);
+    mpri_generation_even(&to->generation);
+    mpri_generation_even(&s->generation);
     return err;
 }
 
@@ -267,7 +267,6 @@ void mpri_table_grow(struct mpri_table *t)
 void mpri_table_abandon(struct mpri_table *t, uint32_t slot)
 {
     uint32_t n = mpri_shape_count(mpri_load_acq(&t->shape));
-    uint64_t reserver = mpri_load_acq(&t->reserver);
 
     mpri_mutex_abandon(&t->growing, slot);
     for (uint32_t i = 0; i <= n; i++) {
@@ -278,8 +277,7 @@ void mpri_table_abandon(struct mpri_table *t, uint32_t slot)
             if (mpri_mutex_abandon(&mpri_table_shard(t, i)->lock, slot))
                 mpri_store_seq(&t->recount, 1);
     }
-    if (reserver >> 32 == slot + 1 && mpri_cas_seq(&t->reserver, &reserver, 0))
-        mpri_gate_open(&t->unreserved, UINT32_MAX);
+    mpri_reservation_abandon(&t->reservation, slot);
 }
 
 static void destroy_shard(struct mpri_shard *s)

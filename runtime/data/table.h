@@ -16,8 +16,8 @@
  *               (in ascending order).
  * If we die here: see data/shard.h; whoever repairs a shard sets recount. */
 
+#include "data/reserve.h"
 #include "data/shard.h"
-#include "wait/waiter.h"
 
 enum {
     MPRI_SEGMENTS = 8, /* segment k has the shards 4^k … 4^(k+1) - 1 */
@@ -31,9 +31,7 @@ struct mpri_table {
     /* With the block's header, a line that is read by all and changed
      * rarely. */
     mpri_a64 shape;
-    mpri_a64 reserver; /* data/reserve.h: who has a key to itself, or 0 */
-    mpri_a64 reserved; /* that key's hash */
-    struct mpri_gate unreserved;
+    struct mpri_reservation reservation;
 
     /* Written with every new key. */
     struct mpri_mutex growing;

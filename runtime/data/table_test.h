@@ -1,7 +1,8 @@
-#ifndef MPR_DATA_DICT_TEST_H
-#define MPR_DATA_DICT_TEST_H
+#ifndef MPR_DATA_TABLE_TEST_H
+#define MPR_DATA_TABLE_TEST_H
 
-/* What the tests of dicts share: keys and values by number. */
+/* What the tests of dicts and lists share: keys and values by number, and
+ * children that die or stand still. */
 
 #include "sync/sync_test.h"
 
@@ -102,6 +103,37 @@ static inline bool is_value(const struct values *vs,
             mpr_handle_id(&vs->object[(v + i) % OBJECTS].h))
             return false;
     return true;
+}
+
+/* Waits until the process is in the state, as /proc names it. */
+static inline void await_state(const mpr_process *p, char state)
+{
+    char path[40], text[512], *at;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", mpr_process_pid(p));
+    for (;;) {
+        FILE *f = fopen(path, "r");
+        size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+
+        assert(f);
+        fclose(f);
+        text[n] = 0;
+        at = strrchr(text, ')');
+        if (at && at[2] == state)
+            return;
+        usleep(200); /* mpr_sleep would look for the dead */
+    }
+}
+
+/* Every point; where all is slow, some of them, others each time. */
+static inline unsigned at_points(int (*f)(void *), void (*after)(void *),
+                                 void *arg)
+{
+    unsigned nth = 1, stride = SLOWER > 1 || MPR_CHECK > 1 ? 30 : 1;
+
+    while (at_point("*", nth, f, after, arg))
+        nth += 1 + (unsigned)rand() % stride;
+    return nth - 1;
 }
 
 #endif
