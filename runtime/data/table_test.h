@@ -4,6 +4,7 @@
 /* What the tests of dicts and lists share: keys and values by number, and
  * children that die or stand still. */
 
+#include "base/assert.h"
 #include "sync/sync_test.h"
 
 static inline struct mpr_key integer_key(int64_t i)
