@@ -401,6 +401,25 @@ describe("mp.Process", function()
   end)
 
   describe("sent to others", function()
+    for _, method in ipairs { "fork", "spawn" } do
+      it("is told alive or ended as an argument of " .. method, within(10, function()
+        local a, b <close> = mp.Pipe()
+        local sleeper = mp.spawn(function() b:recv() end)
+        local c, d = mp.Pipe()
+        local p = mp.get_context(method).Process(function(other)
+          local before = { other:is_alive(), other.exitcode }
+          c:send "asked"
+          c:recv()
+          return before[1], before[2], other:is_alive(), other.exitcode
+        end, sleeper):start()
+        d:recv()
+        a:send "end"
+        sleeper:join()
+        d:send "go on"
+        assert.same({ true, nil, false, 0, n = 4 }, table.pack(p:result()))
+      end))
+    end
+
     it("tells who it is and how it ended", within(5, function()
       local a, b <close> = mp.Pipe()
       local sleeper = mp.spawn(function() b:recv() end)

@@ -567,9 +567,6 @@ function Process:is_alive()
   if not s.handle then
     return false
   end
-  if not s.remote then
-    check_mine(s, "can only test a child process")
-  end
   return s.handle:alive()
 end
 
