@@ -54,6 +54,10 @@ local function lost(hub)
     while hub.handle:alive() and core.time() < deadline do
       core.sleep(0.001)
     end
+    if hub.handle:alive() then
+      local message = ("manager '%s' closed the connection"):format(hub.name)
+      return Error.new { kind = "lost", message = message, process = hub.name }
+    end
     hub.over = Error.lost(hub.name, hub.handle:pid(), hub.handle:exitcode())
     hub.over.kind = "lost"
   end
