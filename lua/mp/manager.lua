@@ -67,8 +67,7 @@ for _, name in ipairs(BUILT_IN) do
   Manager[name] = function(self, ...)
     local s = state(self, name)
     check_open(s)
-    local make = s.makers[name] or error(("this build has no mp.%s"):format(name), 2)
-    return make(...)
+    return s.makers[name](...)
   end
 end
 
