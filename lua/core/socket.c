@@ -41,24 +41,39 @@ static struct socket *self(lua_State *L)
     return s;
 }
 
-static int failed(lua_State *L, int r)
+static const char *reason(int r)
 {
     switch (r) {
     case -EACCES:
-        return luaL_error(L, "authentication failed: the peer does not know "
-                             "the key");
+        return "authentication failed: the peer does not know the key";
     case -EPROTO:
-        return luaL_error(L, "authentication failed: the peer speaks another "
-                             "protocol");
+        return "authentication failed: the peer speaks another protocol";
     case -ENOTSUP:
-        return luaL_error(L, "no keys for sockets: mp was built without "
-                             "libsodium");
+        return "no keys for sockets: mp was built without libsodium";
     case -EMSGSIZE:
-        return luaL_error(L, "the peer sends a longer message than is taken");
+        return "the peer sends a longer message than is taken";
     case -EBADMSG:
-        return luaL_error(L, "the peer sends what is no message");
+        return "the peer sends what is no message";
     }
-    return mpl_fail(L, r);
+    return NULL;
+}
+
+/* Raises what is worth an error, at the line that is so many calls above. */
+static int failed_above(lua_State *L, int level, int r)
+{
+    const char *why = reason(r);
+
+    if (!why)
+        return mpl_fail(L, r);
+    luaL_where(L, level);
+    lua_pushstring(L, why);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
+static int failed(lua_State *L, int r)
+{
+    return failed_above(L, 1, r);
 }
 
 /* ---- connections ---------------------------------------------------------- */
@@ -304,7 +319,7 @@ static int core_listen(lua_State *L)
     luaL_setmetatable(L, LISTENER);
     fd = mpr_listen(&a, (int)backlog);
     if (fd < 0)
-        return failed(L, fd);
+        return failed_above(L, 2, fd);
     l->fd = fd;
     l->functions = lua_toboolean(L, 4);
     l->max = max;
@@ -330,7 +345,7 @@ static int listener_accept(lua_State *L)
         check_listener(L);
     }
     if (r < 0)
-        return failed(L, r);
+        return failed_above(L, 2, r);
     s->open = 1;
     s->functions = l->functions;
     s->max = l->max;
@@ -379,7 +394,7 @@ static int core_connect(lua_State *L)
     while ((r = mpr_connect(&s->c, &a, key, key_size, deadline)) == -EINTR)
         mpl_interrupted(L, mpl_self(L));
     if (r < 0)
-        return failed(L, r);
+        return failed_above(L, 2, r);
     s->open = 1;
     s->functions = lua_toboolean(L, 4);
     s->max = max;
