@@ -40,6 +40,7 @@ static void register_kinds(void)
     mpri_memory_register();
     mpri_shareable_register();
     mpri_log_register();
+    mpri_frozen_register();
     mpri_dict_register();
     mpri_list_register();
     mpri_process_register();

@@ -932,6 +932,75 @@ MPR_API int mpr_shareable_set(const mpr_shareable *l, uint64_t i,
 
 MPR_API void mpr_shareable_close(mpr_shareable *l);
 
+/* ---- frozen tables ---------------------------------------------------------------------------
+ * An image of tables, numbers and text in one piece of shared memory, which is
+ * read in place and never changes. A table has items (1 to n) and entries; its
+ * place is the distance from the image's start. Places and texts stay valid as
+ * long as the handle is open. */
+
+typedef struct mpr_frozen {
+    mpr_handle h;
+    const char *image;
+    uint64_t size;
+    uint64_t root; /* the place of the table that the handle means */
+} mpr_frozen;
+
+/* How many items, and how many items and entries, a table has. */
+MPR_API uint64_t mpr_frozen_length(const mpr_frozen *f, uint64_t table);
+MPR_API uint64_t mpr_frozen_count(const mpr_frozen *f, uint64_t table);
+
+/* What lies under the key: 1, or 0 and MPR_ITEM_NIL. A float key is one that
+ * is no integer. */
+MPR_API int mpr_frozen_at(const mpr_frozen *f, uint64_t table, int64_t key,
+                          struct mpr_item *value);
+MPR_API int mpr_frozen_get(const mpr_frozen *f, uint64_t table,
+                           const struct mpr_item *key, struct mpr_item *value);
+
+/* The position-th pair, from 0: first the items, then the entries as they were
+ * put. 0: there are no more. */
+MPR_API int mpr_frozen_pair(const mpr_frozen *f, uint64_t table,
+                            uint64_t position, struct mpr_item *key,
+                            struct mpr_item *value);
+
+/* A handle of its own on one of the tables, which keeps the image. -ENOMEM. */
+MPR_API int mpr_frozen_part(const mpr_frozen *f, uint64_t table,
+                            mpr_frozen *part);
+
+MPR_API void mpr_frozen_attach(mpr_frozen *f, mpr_handle *h);
+
+/* To make one: add the sizes of all that it will hold, create it, put each
+ * thing at its place, seal it. Places start at MPR_FROZEN_START and grow by the
+ * sizes. Nobody else sees it before it is sealed. */
+enum { MPR_FROZEN_START = 64 };
+
+struct mpr_frozen_shape {
+    uint64_t items;
+    uint64_t entries;           /* fewer than 2^31 */
+    enum mpr_item_type uniform; /* all items are INTEGER, FLOAT, TEXT or TABLE;
+                                 * NIL: they differ */
+};
+MPR_API uint64_t mpr_frozen_table_size(const struct mpr_frozen_shape *shape);
+MPR_API uint64_t mpr_frozen_text_size(uint64_t size);
+
+/* -ENOMEM. name may be NULL. */
+MPR_API int mpr_frozen_create(mpr_frozen *f, uint64_t size, const char *name);
+
+MPR_API void mpr_frozen_put_text(mpr_frozen *f, uint64_t place,
+                                 const char *text, uint64_t size);
+MPR_API void mpr_frozen_put_table(mpr_frozen *f, uint64_t place,
+                                  const struct mpr_frozen_shape *shape);
+
+/* TEXT and TABLE: n.u is the place. Items in any order; entries at most as
+ * many as the shape says, each key once, keys that are TEXT after their text
+ * was put. -EINVAL: an item of another type than the uniform one, or beyond
+ * the shape. */
+MPR_API int mpr_frozen_put_item(mpr_frozen *f, uint64_t table, uint64_t index,
+                                const struct mpr_item *value);
+MPR_API int mpr_frozen_put_entry(mpr_frozen *f, uint64_t table,
+                                 const struct mpr_item *key,
+                                 const struct mpr_item *value);
+MPR_API void mpr_frozen_seal(mpr_frozen *f, uint64_t root);
+
 /* ---- processes -----------------------------------------------------------------
  * A process of the family, seen by its creator, by itself, or by anyone it was
  * sent to. Only the creator can join it. */

@@ -399,6 +399,51 @@ describe("mp.Array", function()
     assert.error_matches(function() a.fill(nil, 1) end, "mp.Array expected, got nil")
   end)
 
+  describe("its lock", function()
+    it("is that of its views, whoever asks first", function()
+      for first = 1, 2 do
+        local a <close> = mp.Array("i", 5)
+        local v <close> = a:view(2, 3)
+        local w <close> = v:view(1)
+        if first == 1 then a:get_lock() else w:get_lock() end
+        assert.is_true(a:get_lock() == v:get_lock())
+        assert.is_true(a:get_lock() == w:get_lock())
+        assert.is_true(v:acquire())
+        assert.is_true(a:get_lock():locked())
+        w:release()
+      end
+    end)
+
+    it("is not there for raw arrays", function()
+      local raw <close> = mp.RawArray("i", 3)
+      local also <close> = mp.Array("i", 3, { lock = false })
+      for _, a in ipairs { raw, also } do
+        assert.equal("RawArray", mp.type(a))
+        for _, method in ipairs { "get_lock", "acquire", "release", "hold", "with" } do
+          assert.is_nil(a[method])
+        end
+        local view <close> = a:view(2)
+        assert.equal("RawArray", mp.type(view))
+      end
+    end)
+
+    it("guards what must change together", within(30, function()
+      local a <close> = mp.Array("q", 4)
+      local list = {}
+      for w = 1, 4 do
+        list[w] = mp.spawn(function()
+          for _ = 1, 2000 do
+            a:with(function()
+              for i = 1, #a do a[i] = a[i] + 1 end
+            end)
+          end
+        end)
+      end
+      join_all(list)
+      assert.same({ 8000, 8000, 8000, 8000 }, a:totable())
+    end))
+  end)
+
   describe("in other processes", function()
     it("is the same array", within(20, function()
       local a <close> = mp.Array("d", 1000)

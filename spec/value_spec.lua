@@ -293,6 +293,166 @@ describe("mp.Value", function()
     end))
   end)
 
+  describe("its lock", function()
+    it("is an RLock of its own", function()
+      local v <close> = mp.Value "i"
+      local w <close> = mp.Value "i"
+      local lock <const> = v:get_lock()
+      assert.equal("RLock", mp.type(lock))
+      assert.is_true(rawequal(lock, v:get_lock()))
+      assert.is_false(lock == w:get_lock())
+      assert.is_true(lock:acquire())
+      assert.is_true(v:acquire(0))
+      v:release()
+      lock:release()
+      assert.error_matches(function() v:release() end,
+        "attempt to release an RLock that is not owned")
+    end)
+
+    it("does not stand in the way of reading and writing", within(5, function()
+      local v <close> = mp.Value "i"
+      local p <const> = mp.spawn(function()
+        v:acquire()
+        mp.sleep(60)
+      end)
+      helper.eventually(5, function() return v:get_lock():locked() end)
+      v.value = 5
+      assert.equal(6, v:add(1))
+      assert.same({ nil, "timeout" }, { v:acquire(0.01) })
+      p:kill()
+      p:join()
+      assert.same({ true, "abandoned" }, { v:acquire() })
+      v:release()
+    end))
+
+    it("can be given, and shared by several values", function()
+      local lock <close> = mp.Lock()
+      local a <close> = mp.Value("i", 0, { lock = lock })
+      local b <close> = mp.Array("i", 3, { lock = lock })
+      assert.is_true(a:get_lock() == lock)
+      assert.is_true(b:get_lock() == lock)
+      assert.is_true(a:acquire())
+      assert.same({ nil, "timeout" }, { b:acquire(0) })
+      a:release()
+      local semaphore <close> = mp.Semaphore(1)
+      local c <close> = mp.Value("i", { lock = semaphore })
+      assert.is_true(c:acquire())
+      assert.equal(0, semaphore.value)
+      c:release()
+      local closed
+      do
+        local l <close> = mp.Lock()
+        closed = l
+      end
+      assert.error_matches(function() mp.Value("i", 0, { lock = closed }) end,
+        "field 'lock' is closed")
+      assert.error_matches(function() mp.Value("i", 0, { lock = a }) end,
+        "field 'lock' must be a lock or a boolean")
+    end)
+
+    it("has the name that is given", function()
+      local v <close> = mp.Value("i", 0, { name = "balance" })
+      assert.matches("balance", tostring(v:get_lock()))
+      local w <close> = mp.Value("i", 0, { lock = true })
+      assert.equal("RLock", mp.type(w:get_lock()))
+    end)
+
+    it("is not there for raw values", function()
+      local raw <close> = mp.RawValue "i"
+      local also <close> = mp.Value("i", 0, { lock = false })
+      for _, v in ipairs { raw, also } do
+        assert.equal("RawValue", mp.type(v))
+        for _, method in ipairs { "get_lock", "acquire", "release", "hold", "with" } do
+          assert.is_nil(v[method])
+        end
+        v.value = 3
+        assert.equal(5, v:add(2))
+      end
+    end)
+
+    it("guards compound changes: hold, with", within(5, function()
+      local v <close> = mp.Value("i", 1)
+      do
+        local _ <close> = v:hold()
+        assert.is_true(v:get_lock():locked())
+      end
+      assert.is_false(v:get_lock():locked())
+      assert.equal("result", v:with(function(n)
+        v.value = v.value + n
+        return "result"
+      end, 41))
+      assert.equal(42, v.value)
+      assert.error_matches(function() v:with(error, "oops") end, "oops")
+      assert.is_false(v:get_lock():locked())
+    end))
+
+    it("travels with the value", within(10, function()
+      local a, b <close> = mp.Pipe()
+      local _ <close> = a
+      local p <const> = mp.spawn(function()
+        local v <close> = b:recv()
+        v:acquire()
+        b:send "mine"
+        b:recv()
+        v:release()
+      end)
+      local v <close> = mp.Value "i"
+      a:send(v)
+      assert.equal("mine", a:recv())
+      assert.same({ nil, "timeout" }, { v:acquire(0.01) })
+      a:send "release"
+      assert.is_true(v:acquire(5))
+      v:release()
+      p:join()
+    end))
+
+    it("makes increments exact: 4 processes × 20 000, and 8 × 5 000", within(60, function()
+      for _, shape in ipairs { { 4, 20000 }, { 8, 5000 } } do
+        local v <close> = mp.Value "i"
+        local list = {}
+        for i = 1, shape[1] do
+          list[i] = mp.spawn(function()
+            local lock <const> = v:get_lock()
+            for _ = 1, shape[2] do
+              local _ <close> = lock:hold()
+              v.value = v.value + 1
+            end
+          end)
+        end
+        join_all(list)
+        assert.equal(shape[1] * shape[2], v.value)
+      end
+    end))
+
+    it("comes back when its holder is killed, and counts stay exact", within(60, function()
+      local v <close> = mp.Array("q", 3) -- [1] and [2] change together; [3] is what is done
+      local rounds <const> = 15
+      for _ = 1, rounds do
+        local p <const> = mp.spawn(function()
+          while true do
+            local _ <close> = v:hold()
+            v[1] = v[1] + 1
+            v[2] = v[2] + 1
+            v[3] = v[1]
+          end
+        end)
+        local before <const> = v[3]
+        helper.eventually(5, function() return v[3] > before + 100 end)
+        p:kill()
+        p:join()
+        local ok <const>, how <const> = v:acquire(5)
+        assert.is_true(ok)
+        if how == "abandoned" then
+          v[2] = v[1]
+          v[3] = v[1]
+        end
+        assert.equal(v[1], v[2])
+        assert.equal(v[1], v[3])
+        v:release()
+      end
+    end))
+  end)
+
   describe("in other processes", function()
     it("is the same value, however it came there", within(10, function()
       local v <close> = mp.Value("i", 1)

@@ -4,6 +4,7 @@
 #include "arg.h"
 #include "conn.h"
 #include "dict.h"
+#include "freeze.h"
 #include "host.h"
 #include "list.h"
 #include "log.h"
@@ -203,6 +204,7 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_dict(L, S);
     mpl_open_list(L, S);
     mpl_open_log(L, S);
+    mpl_open_frozen(L, S);
     mpl_open_wait(L);
     mpl_open_socket(L);
     mpl_open_host(L);

@@ -179,4 +179,7 @@ bool mpl_encode_by_name(struct mpl_walk *w);
 /* Pushes the table of names, made anew if package.loaded has changed. */
 void mpl_modules_push(lua_State *L, struct mpl_codec *c);
 
+/* path.c: adds `.key` or `[3]`, as the step of a path. */
+void mpl_path_add_key(lua_State *L, luaL_Buffer *b, int key);
+
 #endif

@@ -86,7 +86,8 @@ struct mpl_object *mpl_object_test(lua_State *L, struct mpl_state *S, int idx)
 const mpr_handle *mpl_object_pack(lua_State *L, int idx, struct mpl_state *S,
                                   const char **why)
 {
-    const struct mpl_object *o = mpl_object_test(L, S, idx);
+    struct mpl_object *o = mpl_object_test(L, S, idx);
+    const mpr_handle *h;
 
     *why = NULL;
     if (!o)
@@ -97,7 +98,12 @@ const mpr_handle *mpl_object_pack(lua_State *L, int idx, struct mpl_state *S,
     }
     if (o->class->refuse && (*why = o->class->refuse(o)))
         return NULL;
-    return o->handle;
+    if (!o->class->pack)
+        return o->handle;
+    h = o->class->pack(o);
+    if (!h)
+        *why = "an object for which there is no memory";
+    return h;
 }
 
 void mpl_object_close(struct mpl_state *S, struct mpl_object *o)

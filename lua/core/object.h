@@ -50,6 +50,10 @@ struct mpl_class {
     /* Why the object may not travel, or NULL. May be NULL itself. */
     const char *(*refuse)(const struct mpl_object *o);
 
+    /* The handle that travels, where it is not the userdata's own; NULL: no
+     * memory. May be NULL itself. */
+    const mpr_handle *(*pack)(struct mpl_object *o);
+
     /* The class of an object of this kind, where a kind has several (a
      * bounded semaphore is a semaphore); the class that is opened first
      * decides. May be NULL. */

@@ -40,7 +40,7 @@ static void add_quoted(luaL_Buffer *b, const char *s, size_t size)
     luaL_addstring(b, size > TEXT ? "...\"]" : "\"]");
 }
 
-static void add_key(lua_State *L, luaL_Buffer *b, int key)
+void mpl_path_add_key(lua_State *L, luaL_Buffer *b, int key)
 {
     char number[64];
     const char *s;
@@ -87,7 +87,7 @@ static void add_step(lua_State *L, luaL_Buffer *b, const struct mpl_frame *f)
         break;
     case MPL_FIRST:
     case MPL_KEY: /* what comes next: so the value of this key is underway */
-        add_key(L, b, f->table + 1);
+        mpl_path_add_key(L, b, f->table + 1);
         break;
     case MPL_VALUE:
         luaL_addstring(b, "[a key]");

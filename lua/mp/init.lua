@@ -77,6 +77,7 @@ local mp = {
   Struct = core.Struct,
   SharedMemory = core.SharedMemory,
   ShareableList = core.ShareableList,
+  freeze = core.freeze,
 
   get_logger = log.get_logger,
   log_to_stderr = log.log_to_stderr,

@@ -14,6 +14,7 @@ void mpri_array_register(void);
 void mpri_memory_register(void);
 void mpri_shareable_register(void);
 void mpri_log_register(void);
+void mpri_frozen_register(void);
 
 /* Removes the named memory that killed families left. */
 void mpri_memory_sweep(void);
