@@ -113,6 +113,22 @@ describe("mp.Manager", function()
       assert.same({}, mp.active_children())
     end))
 
+    it("works whole in a process that has loaded nothing of mp", within(10, function()
+      local m <close> = mp.Manager()
+      local d, l = m:dict(), m:list { 3, 1, 2 }
+      local p = mp.get_context("spawn").spawn(function(dict, list)
+        list:sort()
+        dict.inner = { x = 1 }
+        list[1] = { "a table" }
+        return tostring(list)
+      end, d, l)
+      assert.matches("^mp.list", p:result())
+      p:close()
+      assert.equal(1, d.inner.x)
+      assert.equal("a table", l[1][1])
+      assert.equal(3, l[3])
+    end))
+
     it("outlives the manager", within(5, function()
       local q
       do

@@ -4,6 +4,7 @@
 #include "dict.h"
 
 #include "arg.h"
+#include "half.h"
 #include "receive.h"
 #include "value.h"
 
@@ -189,7 +190,7 @@ static int dict_newindex(lua_State *L)
 {
     if (lua_type(L, 3) == LUA_TTABLE) {
         luaL_checkudata(L, 1, mpl_dict_class.name);
-        if (lua_getfield(L, LUA_REGISTRYINDEX, "mp.share") == LUA_TFUNCTION) {
+        if (mpl_half(L, "mp.share") == LUA_TFUNCTION) {
             lua_pushvalue(L, 3);
             lua_call(L, 1, 1);
             lua_replace(L, 3);
@@ -483,7 +484,7 @@ static int dict_new(lua_State *L)
 static int call_half(lua_State *L, const char *name)
 {
     luaL_checkudata(L, 1, mpl_dict_class.name);
-    if (lua_getfield(L, LUA_REGISTRYINDEX, name) != LUA_TFUNCTION)
+    if (mpl_half(L, name) != LUA_TFUNCTION)
         return luaL_error(L, "mp.dict is not loaded");
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);

@@ -4,6 +4,7 @@
 #include "list.h"
 
 #include "arg.h"
+#include "half.h"
 #include "receive.h"
 #include "value.h"
 
@@ -61,7 +62,7 @@ static int list_index(lua_State *L)
     int r;
 
     if (lua_type(L, 2) != LUA_TNUMBER) {
-        if (lua_getfield(L, LUA_REGISTRYINDEX, "mp.list.methods") != LUA_TTABLE)
+        if (mpl_half(L, "mp.list.methods") != LUA_TTABLE)
             return 0;
         lua_pushvalue(L, 2);
         lua_rawget(L, -2);
@@ -106,7 +107,7 @@ static int list_newindex(lua_State *L)
         return luaL_error(L, "list index must be an integer, not a %s",
                           luaL_typename(L, 2));
     if (lua_type(L, 3) == LUA_TTABLE &&
-        lua_getfield(L, LUA_REGISTRYINDEX, "mp.share") == LUA_TFUNCTION) {
+        mpl_half(L, "mp.share") == LUA_TFUNCTION) {
         lua_pushvalue(L, 3);
         lua_call(L, 1, 1);
         lua_replace(L, 3);
@@ -318,7 +319,7 @@ static int to_string(lua_State *L)
         lua_pushliteral(L, "mp.list: closed");
         return 1;
     }
-    lua_getfield(L, LUA_REGISTRYINDEX, "mp.list.tostring");
+    mpl_half(L, "mp.list.tostring");
     lua_pushvalue(L, 1);
     lua_call(L, 1, 1);
     return 1;

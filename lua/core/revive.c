@@ -7,6 +7,7 @@
 
 #include "decode.h"
 #include "function.h"
+#include "half.h"
 
 #include <string.h>
 
@@ -115,21 +116,6 @@ static bool find_class(struct mpl_decoder *d, int name)
     return lua_istable(L, -1);
 }
 
-/* A child that has only begun knows none of our own classes before it meets
- * one: `require "mp"` registers them. */
-static bool load_our_own(lua_State *L, int name)
-{
-    if (strncmp(lua_tostring(L, name), "mp.", 3) != 0)
-        return false;
-    if (lua_getglobal(L, "require") == LUA_TFUNCTION) {
-        lua_pushliteral(L, "mp");
-        lua_call(L, 1, 0);
-        return true;
-    }
-    lua_pop(L, 1);
-    return false;
-}
-
 void mpl_revive_class(struct mpl_decoder *d)
 {
     lua_State *L = d->L;
@@ -140,7 +126,9 @@ void mpl_revive_class(struct mpl_decoder *d)
     if (find_class(d, name))
         goto found;
     lua_settop(L, name);
-    if (!load_our_own(L, name) || !find_class(d, name))
+    /* Our own classes are registered by mp, which may not be loaded yet. */
+    if (strncmp(lua_tostring(L, name), "mp.", 3) != 0 || !mpl_load_mp(L) ||
+        !find_class(d, name))
         mpl_bad_message(d,
                         lua_pushfstring(L, "class '%s' is not registered here",
                                         lua_tostring(L, name)));
