@@ -190,6 +190,26 @@ int mpr_thread_count(void)
     return mpri_thread_count();
 }
 
+int mpr_random(void *bytes, size_t size)
+{
+    return mpri_random(bytes, size);
+}
+
+int mpr_affinity_get(unsigned *cpus, unsigned max)
+{
+    return mpri_affinity_get(cpus, max);
+}
+
+int mpr_affinity_set(const unsigned *cpus, unsigned count)
+{
+    return mpri_affinity_set(cpus, count);
+}
+
+int mpr_nice_set(int nice)
+{
+    return mpri_nice_set(nice);
+}
+
 uint64_t mpr_handle_id(const mpr_handle *h)
 {
     return mpri_off(h->block);

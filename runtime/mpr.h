@@ -82,6 +82,17 @@ MPR_API int mpr_cpu_count(int raw);
  * one. For a megabyte and more; only a hint. */
 MPR_API void mpr_memory_ready(void *p, size_t size);
 
+/* The CPUs that this process may run on: at most max of their numbers, and how
+ * many there are. Setting them: -EINVAL when none of them exists. */
+MPR_API int mpr_affinity_get(unsigned *cpus, unsigned max);
+MPR_API int mpr_affinity_set(const unsigned *cpus, unsigned count);
+
+/* This process's priority for the scheduler: -20 (first) to 19. -EACCES. */
+MPR_API int mpr_nice_set(int nice);
+
+/* Bytes that nobody can foretell. */
+MPR_API int mpr_random(void *bytes, size_t size);
+
 /* Threads of this process. */
 MPR_API int mpr_thread_count(void);
 
@@ -1018,6 +1029,7 @@ typedef struct mpr_process {
 
 struct mpr_process_options {
     const char *name; /* cut to MPR_PROCESS_NAME - 1 bytes */
+    int worker;       /* it will be a pool's: for mpr_worker_count */
     int daemon;       /* ends (SIGKILL) when the thread that forks it does */
     /* mpr_process_exec only: */
     const char *const *argv; /* argv[0] is the program's path */
@@ -1304,6 +1316,11 @@ enum mpr_cancelled {
 };
 MPR_API enum mpr_cancelled mpr_job_cancel(mpr_job *j, uint32_t task, int *seat);
 
+/* Interrupts that worker if it still does that task; one that does not end
+ * within a second is killed. */
+MPR_API int mpr_pool_interrupt(mpr_pool *p, uint32_t seat, const mpr_job *j,
+                               uint32_t task);
+
 /* A task that failed or was lost is done once more, not before that time.
  * -EINVAL: it is another. */
 MPR_API int mpr_job_retry(mpr_job *j, uint32_t task, int64_t not_before_ns);
@@ -1389,6 +1406,9 @@ MPR_API int mpr_worker_enter(mpr_worker **w, mpr_pool *p, uint32_t seat);
 /* Leaves it, and frees w. */
 MPR_API void mpr_worker_leave(mpr_worker *w);
 
+/* Workers of pools that there are in the family. */
+MPR_API int mpr_worker_count(void);
+
 /* The next task: 1; 0: the worker is to leave; -ETIMEDOUT, -EINTR. only, if not
  * NULL: of that job, without waiting. */
 MPR_API int mpr_worker_take(mpr_worker *w, const mpr_job *only,
@@ -1416,6 +1436,24 @@ MPR_API unsigned mpr_worker_attempts(mpr_worker *w);
  * may take others. -EOVERFLOW: it has done so too often. */
 MPR_API int mpr_worker_nest(mpr_worker *w);
 MPR_API void mpr_worker_unnest(mpr_worker *w);
+
+/* Interrupting a task that runs. After watch, which takes over SIGTERM and
+ * SIGURG in this process, due(ud) is called, in a signal handler, when the task
+ * in hand should end; mpr_worker_interrupt then says why. An interrupt that the
+ * task survives comes again when its time is up. */
+enum mpr_interrupt {
+    MPR_INTERRUPT_NONE,
+    MPR_INTERRUPT_TIME,
+    MPR_INTERRUPT_CANCEL,
+    MPR_INTERRUPT_END, /* SIGTERM: the worker is to leave */
+};
+MPR_API int mpr_worker_watch(mpr_worker *w, void (*due)(void *ud), void *ud);
+MPR_API enum mpr_interrupt mpr_worker_interrupt(mpr_worker *w);
+
+/* The task in hand is interrupted after that time, counted from now, and the
+ * kernel ends the worker after the grace behind that. */
+MPR_API void mpr_worker_limit(mpr_worker *w, int64_t timeout_ns,
+                              int64_t grace_ns);
 
 /* The worker asks for a successor, and goes on meanwhile. */
 MPR_API void mpr_worker_weary(mpr_worker *w);

@@ -133,8 +133,8 @@ struct job {
     uint32_t room;
     uint8_t *taken;   /* any: a byte for each task that was */
     uint32_t untaken; /* tasks below were */
-    uint32_t scan; /* where the next look begins */
-    uint32_t seen; /* progress at the last look */
+    uint32_t scan;    /* where the next look begins */
+    uint32_t seen;    /* progress at the last look */
 };
 
 static const struct mpl_class class;
@@ -461,7 +461,10 @@ static int push_result(lua_State *L, struct job *ud, const struct mpr_result *r)
     static const char *const names[] = {"open", "done", "failed", "lost",
                                         "cancelled"};
 
-    lua_pushstring(L, names[r->state]);
+    if (r->state == MPR_RESULT_DONE && r->flags & MPL_RESULT_PRINTED)
+        lua_pushliteral(L, "printed");
+    else
+        lua_pushstring(L, names[r->state]);
     switch (r->state) {
     case MPR_RESULT_DONE:
     case MPR_RESULT_FAILED:
@@ -487,7 +490,7 @@ static int push_result(lua_State *L, struct job *ud, const struct mpr_result *r)
 }
 
 /* job:result(index) -> state, …:
- *     "open" · "done", worker, values… · "failed", worker, error · "cancelled"
+ *     "open" · "done", worker, values… · "printed", worker, output, values… · "failed", worker, error · "cancelled"
  *     "lost", worker, pid, exit code or nil, late, kills, attempts, seconds */
 static int job_result(lua_State *L)
 {
@@ -510,7 +513,7 @@ static int job_get(lua_State *L)
         mpr_job_wait(&ud->job, index, 0, 1); /* spins */
         mpr_job_result(&ud->job, index, &r);
     }
-    if (r.state != MPR_RESULT_DONE)
+    if (r.state != MPR_RESULT_DONE || r.flags & MPL_RESULT_PRINTED)
         return 0;
     lua_pushboolean(L, 1);
     return 1 + push_values(L, ud, &r);
@@ -523,13 +526,14 @@ static int job_value(lua_State *L)
     struct mpr_result r;
 
     if (mpr_job_result(&ud->job, (uint32_t)luaL_checkinteger(L, 2), &r) !=
-        MPR_RESULT_DONE)
+            MPR_RESULT_DONE ||
+        r.flags & MPL_RESULT_PRINTED)
         return 0;
     lua_pushboolean(L, 1);
     return 1 + push_values(L, ud, &r);
 }
 
-/* job:collect(results or nil, index, end, base) -> index, state: puts the first
+/* job:collect(results or nil, index, end, base, outputs) -> index, state: puts the first
  * values of tasks index and up into results[base + index + 1] …, until one is
  * not done ("open", "failed", …) or the end is reached ("end"). */
 static int job_collect(lua_State *L)
@@ -541,14 +545,19 @@ static int job_collect(lua_State *L)
     lua_Integer base = luaL_checkinteger(L, 5);
     struct mpr_result r = {.state = MPR_RESULT_OPEN};
 
-    lua_settop(L, 5);
+    lua_settop(L, 6);
     for (; i < end; i++) {
         if (mpr_job_result(&ud->job, i, &r) != MPR_RESULT_DONE)
             break;
         if (!keep || r.size == 0)
             continue;
         push_values(L, ud, &r);
-        lua_settop(L, 6);
+        if (r.flags & MPL_RESULT_PRINTED) {
+            lua_pushvalue(L, 7);
+            lua_rawseti(L, 6, base + i + 1);
+            lua_remove(L, 7);
+        }
+        lua_settop(L, 7);
         lua_rawseti(L, 2, base + i + 1);
     }
     mpr_job_read_to(&ud->job, i);
@@ -741,26 +750,16 @@ static const char *refuse(const struct mpl_object *o)
 }
 
 static const luaL_Reg methods[] = {
-    {"value", job_value},
-    {"publish", job_publish},
-    {"pace", job_pace},
-    {"seen", job_seen},
-    {"count", job_count},
-    {"push", job_push},
-    {"pull", job_pull},
-    {"result", job_result},
-    {"get", job_get},
-    {"collect", job_collect},
-    {"any", job_any},
-    {"give_back", job_give_back},
-    {"wait", job_wait},
-    {"look", job_look},
-    {"room", job_room},
-    {"stop", job_stop},
-    {"seal", job_seal},
-    {"retry", job_retry},
-    {"cancel", job_cancel},
-    {"close", job_gc},
+    {"value", job_value},   {"publish", job_publish},
+    {"pace", job_pace},     {"seen", job_seen},
+    {"count", job_count},   {"push", job_push},
+    {"pull", job_pull},     {"result", job_result},
+    {"get", job_get},       {"collect", job_collect},
+    {"any", job_any},       {"give_back", job_give_back},
+    {"wait", job_wait},     {"look", job_look},
+    {"room", job_room},     {"stop", job_stop},
+    {"seal", job_seal},     {"retry", job_retry},
+    {"cancel", job_cancel}, {"close", job_gc},
     {NULL, NULL},
 };
 

@@ -27,9 +27,10 @@ static void get_options(lua_State *L, struct mpr_process_options *o)
     memset(o, 0, sizeof *o);
     o->name = luaL_checkstring(L, 1);
     o->daemon = lua_toboolean(L, 2);
+    o->worker = lua_toboolean(L, 4);
 }
 
-/* core.fork(name, daemon, given) -> process | process, true (in the child) |
+/* core.fork(name, daemon, given, worker) -> process | process, true (in the child) |
  * nil, message, errno. The child keeps the ends of pipes that given leads to
  * (given.h). */
 static int process_fork(lua_State *L)
@@ -39,7 +40,7 @@ static int process_fork(lua_State *L)
     struct mpl_process *ud;
     int r;
 
-    lua_settop(L, 3);
+    lua_settop(L, 4);
     get_options(L, &options);
     given = mpl_given_push(L, mpl_self(L), 3);
     ud = new_process(L);
@@ -55,7 +56,7 @@ static int process_fork(lua_State *L)
     return 2;
 }
 
-/* core.prepare(name, daemon) -> process: to be given its order, then executed
+/* core.prepare(name, daemon, nil, worker) -> process: to be given its order, then executed
  * or discarded. */
 static int process_prepare(lua_State *L)
 {

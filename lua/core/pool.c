@@ -146,6 +146,16 @@ static int pool_look(lua_State *L)
     return 8;
 }
 
+/* pool:interrupt(seat, job, index) */
+static int pool_interrupt(lua_State *L)
+{
+    mpr_pool *p = self(L);
+
+    mpr_pool_interrupt(p, (uint32_t)luaL_checkinteger(L, 2),
+                       mpl_check_job(L, 3), (uint32_t)luaL_checkinteger(L, 4));
+    return 0;
+}
+
 static int pool_pending(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)mpr_pool_pending(self(L)));
@@ -187,6 +197,7 @@ static const luaL_Reg methods[] = {
     {"why", pool_why},
     {"seat", pool_seat},
     {"bury", pool_bury},
+    {"interrupt", pool_interrupt},
     {"retire", pool_retire},
     {"look", pool_look},
     {"pending", pool_pending},
@@ -208,10 +219,18 @@ static const struct mpl_class class = {
     .attach = attach,
 };
 
+/* core.worker_count() -> workers of pools that live in this family */
+static int worker_count(lua_State *L)
+{
+    lua_pushinteger(L, mpr_worker_count());
+    return 1;
+}
+
 void mpl_open_pool(lua_State *L, struct mpl_state *S)
 {
     static const luaL_Reg functions[] = {
         {"Pool", pool_new},
+        {"worker_count", worker_count},
         {NULL, NULL},
     };
 

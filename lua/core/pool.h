@@ -31,6 +31,9 @@ enum mpl_job_flags {
     MPL_JOB_CARE = 64,   /* the worker's Lua half is asked before and after */
 };
 
+/* A flag of a result: what the task printed comes before its values. */
+enum { MPL_RESULT_PRINTED = 1 };
+
 /* Adds Pool, Note, Plan and Worker to the table on the stack's top. */
 void mpl_open_pool(lua_State *L, struct mpl_state *S);
 

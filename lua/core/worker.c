@@ -5,12 +5,14 @@
  *
  *     host.load(note, f, policy) -> f  once per function; host.forget() before
  *                                     all of them are loaded anew
- *     host.failed(status, err, number) -> error object | delay in seconds:
- *                                     try once more
- *     host.before(number, f, …) -> …, host.after(…)  around tasks of jobs that
- *                                     have MPL_JOB_CARE */
+ *     host.catch                       the message handler of its calls
+ *     host.failed(status, err, …) -> error object | in how many seconds it is
+ *                                     tried once more
+ *     host.before(…), host.after() -> what was printed, or nil
+ *                                     around tasks that ask for care
+ *     host.interrupted(reason, …) -> what a hook raises */
 
-#include "pool.h"
+#include "worker.h"
 
 #include "arg.h"
 #include "value.h"
@@ -20,24 +22,12 @@
 
 static const char name[] = "mp.core.Worker";
 
-struct worker {
-    mpr_worker *w; /* NULL: it left */
-    struct mpr_task task;
-    struct mpr_message m;
-    const mpr_job *only; /* tasks of this job, NULL: of any */
-    int64_t deadline;    /* to wait for tasks */
-    bool in_task;
-    uint64_t common;  /* whose function is loaded */
-    unsigned loaded;  /* functions in the table */
-    lua_Integer left; /* tasks until it is weary; negative: never */
-};
-
 enum { FUNCTIONS_MAX = 200 };
 enum { VALUE_FUNCTIONS = 1 }; /* user value: number of a note -> function */
 
-static struct worker *self(lua_State *L)
+static struct mpl_worker *self(lua_State *L)
 {
-    struct worker *ud = luaL_checkudata(L, 1, name);
+    struct mpl_worker *ud = luaL_checkudata(L, 1, name);
 
     if (!ud->w)
         luaL_error(L, "attempt to use a worker that left");
@@ -50,7 +40,7 @@ static int worker_new(lua_State *L)
     mpr_pool *pool = mpl_check_pool(L, 1);
     uint32_t seat = (uint32_t)luaL_checkinteger(L, 2);
     lua_Integer most = luaL_optinteger(L, 3, -1);
-    struct worker *ud = lua_newuserdatauv(L, sizeof *ud, 1);
+    struct mpl_worker *ud = lua_newuserdatauv(L, sizeof *ud, 1);
     int r;
 
     memset(ud, 0, sizeof *ud);
@@ -59,13 +49,14 @@ static int worker_new(lua_State *L)
     lua_setiuservalue(L, -2, VALUE_FUNCTIONS);
     ud->left = most;
     ud->deadline = MPR_FOREVER;
+    ud->host = LUA_NOREF;
     r = mpr_worker_enter(&ud->w, pool, seat);
     return r < 0 ? mpl_fail(L, r) : 1;
 }
 
 static int worker_gc(lua_State *L)
 {
-    struct worker *ud = luaL_checkudata(L, 1, name);
+    struct mpl_worker *ud = luaL_checkudata(L, 1, name);
 
     mpr_message_free(&ud->m);
     return 0;
@@ -73,7 +64,7 @@ static int worker_gc(lua_State *L)
 
 static int worker_leave(lua_State *L)
 {
-    struct worker *ud = self(L);
+    struct mpl_worker *ud = self(L);
 
     mpr_worker_leave(ud->w);
     ud->w = NULL;
@@ -91,7 +82,7 @@ static void host_function(lua_State *L, const char *key)
 }
 
 /* Makes FUNCTION the one of the task's job. */
-static void load_function(lua_State *L, struct worker *ud)
+static void load_function(lua_State *L, struct mpl_worker *ud)
 {
     struct mpl_refs refs;
     int n;
@@ -125,7 +116,7 @@ static void load_function(lua_State *L, struct worker *ud)
 }
 
 /* Pushes the values of the task: how many. */
-static int push_task(lua_State *L, struct worker *ud)
+static int push_task(lua_State *L, struct mpl_worker *ud)
 {
     const struct mpr_task *t = &ud->task;
     struct mpl_refs refs = {NULL, 0};
@@ -147,8 +138,8 @@ static int push_task(lua_State *L, struct worker *ud)
     return n;
 }
 
-static void give(lua_State *L, struct worker *ud, int failed, unsigned flags,
-                 const struct mpr_parcel *p)
+static void give(lua_State *L, struct mpl_worker *ud, int failed,
+                 unsigned flags, const struct mpr_parcel *p)
 {
     int r = mpr_worker_give(ud->w, failed, flags, p);
 
@@ -160,7 +151,7 @@ static void give(lua_State *L, struct worker *ud, int failed, unsigned flags,
 }
 
 /* Gives the value on the top, if it is plain and short. */
-static bool give_short(lua_State *L, struct worker *ud)
+static bool give_short(lua_State *L, struct mpl_worker *ud)
 {
     uint8_t bytes[16];
     struct mpr_parcel p = {.bytes = bytes, .size = 1};
@@ -186,7 +177,8 @@ static bool give_short(lua_State *L, struct worker *ud)
 }
 
 /* Gives the n values on the top. */
-static void give_values(lua_State *L, struct worker *ud, int n, unsigned flags)
+static void give_values(lua_State *L, struct mpl_worker *ud, int n,
+                        unsigned flags)
 {
     struct mpl_state *S = mpl_self(L);
     struct mpr_parcel p = {0};
@@ -202,7 +194,7 @@ static void give_values(lua_State *L, struct worker *ud, int n, unsigned flags)
 }
 
 /* The task of a job that asks for more than to be called. */
-static void do_with_care(lua_State *L, struct worker *ud)
+static void do_with_care(lua_State *L, struct mpl_worker *ud)
 {
     int top = lua_gettop(L), n;
 
@@ -210,12 +202,13 @@ static void do_with_care(lua_State *L, struct worker *ud)
     lua_pushinteger(L, (lua_Integer)ud->task.common);
     lua_pushinteger(L, (lua_Integer)ud->task.number);
     lua_pushinteger(L, (lua_Integer)ud->task.seed);
-    lua_pushinteger(L, ud->task.timeout_ns);
-    lua_pushinteger(L, ud->task.grace_ns);
-    lua_call(L, 5, 0);
+    lua_pushboolean(L, ud->task.timeout_ns != 0);
+    lua_call(L, 4, 0);
     if (!(ud->task.flags & MPL_JOB_INLINE))
         lua_pushvalue(L, FUNCTION);
     push_task(L, ud);
+    if (ud->task.timeout_ns)
+        mpr_worker_limit(ud->w, ud->task.timeout_ns, ud->task.grace_ns);
     lua_call(L, lua_gettop(L) - top - 1,
              ud->task.flags & MPL_JOB_ALL ? LUA_MULTRET : 1);
     n = lua_gettop(L) - top;
@@ -230,13 +223,14 @@ static void do_with_care(lua_State *L, struct worker *ud)
     } else {
         lua_insert(L, top + 1);
         lua_settop(L, top + 1 + n);
-        give_values(L, ud, n + 1, 1);
+        give_values(L, ud, n + 1, MPL_RESULT_PRINTED);
     }
 }
 
-static void do_task(lua_State *L, struct worker *ud)
+static void do_task(lua_State *L, struct mpl_worker *ud)
 {
     unsigned flags = ud->task.flags;
+    bool care = ud->care || flags & MPL_JOB_CARE;
     int top = lua_gettop(L), n = 0;
 
     if (flags & MPL_JOB_INLINE) {
@@ -244,10 +238,10 @@ static void do_task(lua_State *L, struct worker *ud)
     } else {
         if (ud->task.common != ud->common)
             load_function(L, ud);
-        if (!(flags & MPL_JOB_CARE))
+        if (!care)
             lua_pushvalue(L, FUNCTION);
     }
-    if (flags & MPL_JOB_CARE) {
+    if (care) {
         do_with_care(L, ud);
         return;
     }
@@ -257,7 +251,7 @@ static void do_task(lua_State *L, struct worker *ud)
     give_values(L, ud, n, 0);
 }
 
-static void count_task(struct worker *ud)
+static void count_task(struct mpl_worker *ud)
 {
     if (ud->left > 0 && --ud->left == 0)
         mpr_worker_weary(ud->w);
@@ -266,7 +260,7 @@ static void count_task(struct worker *ud)
 /* Runs tasks until there are none: pushes how mpr_worker_take ended. */
 static int run_tasks(lua_State *L)
 {
-    struct worker *ud = lua_touserdata(L, WORKER);
+    struct mpl_worker *ud = lua_touserdata(L, WORKER);
 
     lua_settop(L, FUNCTION);
     ud->common = 0;
@@ -281,6 +275,8 @@ static int run_tasks(lua_State *L)
             lua_pushinteger(L, r);
             return 1;
         }
+        ud->interrupted = MPR_INTERRUPT_NONE;
+        mpl_memory_sweep(L);
         ud->in_task = true;
         do_task(L, ud);
         ud->in_task = false;
@@ -294,7 +290,7 @@ static int run_tasks(lua_State *L)
 /* The error is at 4, the status of its call at 5. */
 static int give_error(lua_State *L)
 {
-    struct worker *ud = lua_touserdata(L, WORKER);
+    struct mpl_worker *ud = lua_touserdata(L, WORKER);
     struct mpl_state *S = mpl_self(L);
     struct mpr_parcel p;
 
@@ -302,9 +298,11 @@ static int give_error(lua_State *L)
     lua_pushvalue(L, 5);
     lua_pushvalue(L, 4);
     lua_pushinteger(L, (lua_Integer)ud->task.common);
-    lua_pushinteger(L, (lua_Integer)ud->task.number);
+    mpl_push_number(L, ud);
     lua_pushinteger(L, mpr_worker_attempts(ud->w));
-    lua_call(L, 5, 1);
+    lua_pushboolean(L, ud->interrupted == MPR_INTERRUPT_TIME);
+    lua_pushnumber(L, (lua_Number)ud->task.timeout_ns / 1e9);
+    lua_call(L, 7, 1);
     if (lua_type(L, -1) == LUA_TNUMBER) {
         lua_Number delay = lua_tonumber(L, -1);
 
@@ -318,7 +316,7 @@ static int give_error(lua_State *L)
 }
 
 /* Nothing worked, for lack of memory most likely: a few bytes must do. */
-static void give_up(struct worker *ud)
+static void give_up(struct mpl_worker *ud)
 {
     static const uint8_t text[] = {
         MPR_TAG_SHORT + 9, 'n', 'o', ' ', 'm', 'e', 'm', 'o', 'r', 'y'};
@@ -328,7 +326,7 @@ static void give_up(struct worker *ud)
 }
 
 /* Deals with the error on the top, which a call with the status left. */
-static void fail(lua_State *L, struct worker *ud, int status)
+static void fail(lua_State *L, struct mpl_worker *ud, int status)
 {
     ud->in_task = false;
     lua_pushinteger(L, status);
@@ -346,7 +344,7 @@ static void fail(lua_State *L, struct worker *ud, int status)
 }
 
 /* Runs tasks. Raises only what is not a task's: a hook that ends the worker. */
-static int run(lua_State *L, struct worker *ud)
+static int run(lua_State *L, struct mpl_worker *ud)
 {
     for (;;) {
         int status;
@@ -368,10 +366,13 @@ static int run(lua_State *L, struct worker *ud)
 /* worker:run(host): works until the pool is over, or a successor is there. */
 static int worker_run(lua_State *L)
 {
-    struct worker *ud = self(L);
+    struct mpl_worker *ud = self(L);
 
     luaL_checktype(L, HOST, LUA_TTABLE);
     lua_settop(L, HOST);
+    lua_pushvalue(L, HOST);
+    ud->host = luaL_ref(L, LUA_REGISTRYINDEX);
+    mpl_interrupt_begin(L, ud);
     run(L, ud);
     return 0;
 }
@@ -386,8 +387,8 @@ static int run_nested(lua_State *L)
  * as long as there are some. -> whether it may be called again */
 static int worker_help(lua_State *L)
 {
-    struct worker *ud = self(L);
-    struct worker outer = *ud;
+    struct mpl_worker *ud = self(L);
+    struct mpl_worker outer = *ud;
     int status;
 
     luaL_checktype(L, HOST, LUA_TTABLE);
@@ -413,6 +414,13 @@ static int worker_help(lua_State *L)
     return 1;
 }
 
+/* worker:care(): from now on every task is asked about. */
+static int worker_care(lua_State *L)
+{
+    self(L)->care = true;
+    return 0;
+}
+
 static int worker_number(lua_State *L)
 {
     lua_pushinteger(L, mpr_worker_number(self(L)->w));
@@ -432,9 +440,13 @@ void mpl_open_worker(lua_State *L)
         {NULL, NULL},
     };
     static const luaL_Reg methods[] = {
-        {"run", worker_run},       {"help", worker_help},
-        {"number", worker_number}, {"arguments", worker_arguments},
-        {"leave", worker_leave},   {NULL, NULL},
+        {"run", worker_run},
+        {"help", worker_help},
+        {"number", worker_number},
+        {"arguments", worker_arguments},
+        {"leave", worker_leave},
+        {"care", worker_care},
+        {NULL, NULL},
     };
 
     luaL_newmetatable(L, name);
@@ -448,4 +460,8 @@ void mpl_open_worker(lua_State *L)
     lua_pop(L, 1);
     mpl_state_push(L);
     luaL_setfuncs(L, functions, 1);
+    mpl_open_interrupt(L);
+    mpl_open_memory_limit(L);
+    mpl_open_output(L);
+    mpl_open_machine(L);
 }

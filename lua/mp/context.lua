@@ -1,6 +1,7 @@
 --- Contexts: everything of mp with a start method of its own.
 
 local manager = require "mp.manager"
+local pools = require "mp.pool"
 local process = require "mp.process"
 local start = require "mp.start"
 
@@ -22,6 +23,9 @@ function context.of(mp)
     }
     function ctx.get_context(other)
       return other == nil and ctx or mp.get_context(other)
+    end
+    function ctx.Pool(options)
+      return pools.new_in(options, ctx.Process)
     end
     function ctx.spawn(f, ...)
       return ctx.Process(f, ...):start()

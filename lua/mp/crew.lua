@@ -2,22 +2,25 @@
 -- replaced when they die or are weary, and waited for.
 
 local core = require "mp.core"
+local process = require "mp.process"
 local worker = require "mp.worker"
 
 local Crew = {}
 Crew.__index = Crew
 
--- A worker that ends sooner than this had no time to do anything: its
--- successor waits, longer each time.
+-- A worker that ends sooner than this without having had a task: its successor
+-- waits, longer each time.
 local YOUNG <const> = 1
 local PAUSE_MIN <const>, PAUSE_MAX <const> = 0.05, 2
 local TRIES <const> = 3 -- of an initializer that fails
 
---- options: size, name, Process (a class), and what worker.main takes.
+--- options: those of the pool (mp.pool_options), and Process, a class.
 function Crew.new(pool, options)
   return setmetatable({
     pool = pool,
     options = options,
+    size = options.processes,
+    output_lock = options.output == "group" and core.Lock() or nil,
     members = {},
     pause = 0,
     start_at = 0,
@@ -42,12 +45,18 @@ function Crew:start_one()
         initializer = o.initializer,
         initargs = o.initargs,
         maxtasksperchild = o.maxtasksperchild,
-        hooks = worker.hooks,
+        max_mem = o.max_mem,
+        nice = o.nice,
+        affinity = o.affinity and o.affinity[seat % self.size % #o.affinity + 1],
+        output = o.output or "line",
+        output_lock = self.output_lock,
+        depth = o.depth + 1,
       },
     },
     name = name,
     daemon = true,
   }
+  process.mark_worker(child)
   local ok, err = pcall(child.start, child)
   if not ok then
     self.pool:bury(seat, 0)
@@ -65,7 +74,7 @@ end
 
 --- Starts all of them, or raises and leaves none.
 function Crew:start()
-  for _ = 1, self.options.size do
+  for _ = 1, self.size do
     local ok, err = self:start_one()
     if not ok then
       self:kill()
@@ -79,7 +88,7 @@ end
 function Crew:ended(member)
   local child = member.process
   local code = child.exitcode or 255
-  local state = self.pool:look(member.seat)
+  local state, _, _, busy, _, tasks = self.pool:look(member.seat)
   local ok, how, err = pcall(child.result, child)
   self.pool:bury(member.seat, code)
   child:close()
@@ -92,7 +101,7 @@ function Crew:ended(member)
   elseif state ~= "starting" then
     self.failures = 0
   end
-  if state == "left" or core.time() - member.started > YOUNG then
+  if state == "left" or busy or tasks > 0 or core.time() - member.started > YOUNG then
     self.pause = 0
     return
   end
@@ -125,7 +134,7 @@ function Crew:tend()
   end
   self.members = live
   local serving = #live - #weary
-  while serving < self.options.size and core.time() >= self.start_at and self:wants_more() do
+  while serving < self.size and core.time() >= self.start_at and self:wants_more() do
     if not self:start_one() then
       break
     end
@@ -137,7 +146,7 @@ function Crew:tend()
     local state, _, _, _, tired = self.pool:look(member.seat)
     fresh = fresh + (state == "live" and not tired and 1 or 0)
   end
-  local spare = #weary + fresh - self.options.size
+  local spare = #weary + fresh - self.size
   for i = 1, math.min(spare, #weary) do
     self.pool:retire(weary[i].seat)
   end

@@ -77,7 +77,8 @@ function Error.catch(value)
     for k, v in pairs(value) do
       copy[k] = v
     end
-    copy.traceback = (value.traceback or "") .. "\n" .. here
+    local before = value.traceback
+    copy.traceback = before and before ~= "" and before .. "\n" .. here or here
     return Error.new(copy)
   end
   return Error.new { kind = "error", message = message, value = value, traceback = here }
@@ -104,6 +105,15 @@ function Error.lost(name, pid, exitcode)
     pid = pid,
     exitcode = exitcode,
   }
+end
+
+--- mp.stop(v): inside a task, ends the whole call, which returns v.
+function Error.stop(value)
+  error(Error.new {
+    kind = "stop",
+    message = "mp.stop was called outside of a task",
+    value = value,
+  }, 0)
 end
 
 core.class("mp.Error", Error)

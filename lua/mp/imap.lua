@@ -148,7 +148,10 @@ end
 function Imap:fail(entry, index, err)
   local position = entry.base + index + 1
   local word = self.policy.on_error
-  if word == "ask" then
+  if err.kind == "stop" then
+    self:close()
+    return nil
+  elseif word == "ask" then
     word = self.policy.decide(err, position)
   end
   if word == "retry" then
@@ -186,7 +189,7 @@ function Imap:take_ordered()
     return nil
   end
   local position = entry.base + index + 1
-  local state, err = outcome.judge(
+  local state, err, _, value = outcome.judge(
     self.pool,
     self.policy,
     entry.job,
@@ -197,14 +200,18 @@ function Imap:take_ordered()
   )
   if state == "failed" then
     return self:fail(entry, index, err)
+  elseif state == "printed" then
+    self.at = index + 1
+    self:count(entry)
+    return position, value
   end
   return nil
 end
 
 function Imap:judge_any(entry, index, state, number, ...)
-  if state == "done" then
+  if state == "done" or state == "printed" then
     self:count(entry)
-    return entry.base + index + 1, (...)
+    return entry.base + index + 1, (select(state == "done" and 1 or 2, ...))
   end
   local position = entry.base + index + 1
   local what, err = outcome.judge(
@@ -235,7 +242,7 @@ function Imap:take_any()
         self:count(entry)
         return entry.base + index + 1, v
       elseif index then
-        return self:judge_any(entry, index, state, number, v, select(5, entry.job:result(index)))
+        return self:judge_any(entry, index, state, number, v, select(4, entry.job:result(index)))
       end
     end
   end
@@ -280,6 +287,8 @@ local function advance(self, deadline)
     end
     if i then
       return i, v
+    elseif self.closed then
+      return nil
     elseif self.over and self.returned == self.pulled then
       local err = self.source_error
       self:close()

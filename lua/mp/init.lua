@@ -21,6 +21,7 @@ local poll = require "mp.poll"
 local process = require "mp.process"
 local range = require "mp.range"
 local start = require "mp.start"
+local wait = require "mp.wait"
 
 local mp = {
   _VERSION = core._VERSION,
@@ -31,6 +32,7 @@ local mp = {
   parent_process = process.parent_process,
   active_children = process.active_children,
   at_exit = process.at_exit,
+  at_worker_start = process.at_worker_start,
 
   get_start_method = start.get_start_method,
   set_start_method = start.set_start_method,
@@ -48,6 +50,7 @@ local mp = {
   reduce = default.reduce,
   as_completed = completed.as_completed,
   range = range.of,
+  stop = Error.stop,
 
   dict = dict,
   list = list,
@@ -58,7 +61,7 @@ local mp = {
   Queue = core.Queue,
   JoinableQueue = core.JoinableQueue,
   SimpleQueue = core.SimpleQueue,
-  wait = core.wait,
+  wait = wait.wait,
   poll = poll.poll,
   getfd = core.getfd,
 

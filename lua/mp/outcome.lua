@@ -4,6 +4,7 @@ local core = require "mp.core"
 local Error = require "mp.error"
 local log = require "mp.log"
 local policies = require "mp.policy"
+local worker = require "mp.worker"
 
 local outcome = {}
 
@@ -27,7 +28,7 @@ function outcome.lost(pool, index, label, number, pid, exitcode, late, kills, at
     seconds = ran,
     log = log.last_words(pid),
   }
-  local task = label and ("task '%s'"):format(label) or ("task %d"):format(index)
+  local task = worker.task_name(index, label)
   if exitcode and exitcode < 0 then
     e.signo = -exitcode
     e.signal = core.signal_name(e.signo)
@@ -68,7 +69,7 @@ end
 
 --- A task that will not be done.
 function outcome.cancelled(index, label, why)
-  local task = label and ("task '%s'"):format(label) or ("task %d"):format(index)
+  local task = worker.task_name(index, label)
   return Error.new {
     kind = "cancelled",
     message = ("%s was cancelled%s"):format(task, why and ": " .. why or ""),
@@ -94,9 +95,10 @@ function outcome.failed(value, index, label)
 end
 
 --- What job:result said of a task: "done", its worker's number and the values;
+-- "printed", and before the values what it printed;
 -- "open", also when it is tried again; or "failed" and the error.
 function outcome.judge(pool, policy, job, index, position, label, state, number, ...)
-  if state == "done" then
+  if state == "done" or state == "printed" then
     return state, number, ...
   elseif state == "open" then
     local err = pool:doom(job, position, label)

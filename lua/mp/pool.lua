@@ -3,14 +3,18 @@
 --     local pool <close> = mp.Pool(4)
 --     local squares = pool:map(function(x) return x * x end, { 1, 2, 3 })
 
+local caller = require "mp.caller"
 local core = require "mp.core"
 local Crew = require "mp.crew"
 local Fold = require "mp.fold"
 local Imap = require "mp.imap"
 local policies = require "mp.policy"
+local pool_options = require "mp.pool_options"
+local poll = require "mp.poll"
 local process = require "mp.process"
 local Result = require "mp.result"
 local Run = require "mp.run"
+local stream = require "mp.stream"
 local Submitter = require "mp.submitter"
 
 local Pool = {}
@@ -39,6 +43,11 @@ local function submitter(self, name, level)
   return s
 end
 
+-- Whether this process made it, and is not forked from the one that did.
+local function is_mine(s)
+  return s.crew and s.pid == core.getpid()
+end
+
 -- The policy of a call; what is wrong with it is the caller's mistake.
 local function policy_of(what, options, level)
   local ok, policy = pcall(policies.of, what, options)
@@ -48,77 +57,7 @@ local function policy_of(what, options, level)
   return policy
 end
 
--- One task --------------------------------------------------------------------
-
--- Tasks of one function that come one after the other share a job.
-local ROOM_MIN <const>, ROOM_MAX <const> = 4, 256
-local BYTES <const> = 17000 -- larger arguments stand elsewhere
-
-local function open_stream(s, f, inline)
-  local stream = s.stream
-  if stream then
-    stream.job:seal()
-  end
-  local room = stream and stream.f == f and math.min(stream.room * 4, ROOM_MAX) or ROOM_MIN
-  local flags = Submitter.ALL | Submitter.SPREAD | (inline and Submitter.INLINE or 0)
-  local plan = stream and stream.f == f and stream.plan
-    or s:plan(not inline and f or nil, {}, flags)
-  stream = {
-    f = f,
-    room = room,
-    plan = plan,
-    job = plan:open(room, BYTES + room * 64, 0),
-  }
-  s.stream = stream
-  return stream
-end
-
-local INLINE <const> = {}
-
-local function push(s, stream, f, args, inline)
-  local job = stream.job
-  local index, why
-  if inline then
-    index, why = job:push(args, f)
-  else
-    index, why = job:push(args)
-  end
-  if why then
-    s:check_running(4)
-    error(why, 4)
-  end
-  return index, job
-end
-
--- A task whose options make it different from others has a job of its own.
-local function submit_alone(s, f, args, policy)
-  local plan = s:plan(f, policy, Submitter.ALL | Submitter.SPREAD)
-  local job = plan:open(1, BYTES, 0)
-  local stream = { job = job }
-  local index = push(s, stream, f, args)
-  job:seal()
-  local result = Result.of_task(s, job, index)
-  result.policy, result.label = policy, policy.label
-  result:obey(policy)
-  return result
-end
-
-local function submit(s, f, args)
-  local stream = s.stream
-  local key, inline = f, false
-  if not (stream and stream.f == f) and not core.is_plain(f) then
-    key, inline = INLINE, true
-  end
-  if not (stream and stream.f == key) then
-    stream = open_stream(s, key, inline)
-  end
-  local index, job = push(s, stream, f, args, inline)
-  if not index then
-    stream = open_stream(s, key, inline)
-    index, job = push(s, stream, f, args, inline)
-  end
-  return Result.of_task(s, job, index)
-end
+-- One task ---------------------------------------------------------------------
 
 --- Calls f(args…) in a worker and returns an AsyncResult.
 function Pool:apply_async(f, args, options)
@@ -129,9 +68,9 @@ function Pool:apply_async(f, args, options)
   end
   s:check_running(2)
   if options ~= nil then
-    return submit_alone(s, f, args, policy_of("apply", options, 3))
+    return stream.submit_alone(s, f, args, policy_of("apply", options, 3))
   end
-  return submit(s, f, args)
+  return stream.submit(s, f, args)
 end
 
 --- Calls f(args…) in a worker and returns what it returns.
@@ -143,9 +82,9 @@ function Pool:apply(f, args, options)
   end
   s:check_running(2)
   if options ~= nil then
-    return submit_alone(s, f, args, policy_of("apply", options, 3)):get()
+    return stream.submit_alone(s, f, args, policy_of("apply", options, 3)):get()
   end
-  return submit(s, f, args):get()
+  return stream.submit(s, f, args):get()
 end
 
 -- Many -------------------------------------------------------------------------
@@ -263,11 +202,8 @@ end
 --- No more work is taken; what was submitted is done.
 function Pool:close()
   local s = submitter(self, "close")
-  if s.stream then
-    s.stream.job:seal()
-    s.stream = nil
-  end
-  if s.crew and s.core:is_open() then
+  stream.close(s)
+  if is_mine(s) and s.core:is_open() then
     s.core:shut "close"
   end
 end
@@ -278,8 +214,8 @@ local GRACE <const> = 0.2
 --- Ends the workers at once; what was submitted is given up.
 function Pool:terminate()
   local s = submitter(self, "terminate")
-  s.stream = nil
-  if not s.crew or not s.core:is_open() then
+  stream.close(s)
+  if not is_mine(s) or not s.core:is_open() then
     return
   end
   s.core:shut "terminate"
@@ -293,7 +229,7 @@ end
 --- Waits until the workers have left: true, or nil, "timeout".
 function Pool:join(timeout)
   local s = submitter(self, "join")
-  if not s.crew then
+  if not is_mine(s) then
     error("can only join a pool of this process", 2)
   end
   if s.core:is_open() then
@@ -310,7 +246,7 @@ end
 
 local function close_scope(self, err)
   local s = rawget(self, STATE)
-  if not s.crew or s.pid ~= core.getpid() then
+  if not is_mine(s) then
     return
   end
   if err ~= nil then
@@ -323,7 +259,7 @@ end
 
 local function collected(self)
   local s = rawget(self, STATE)
-  if not s.crew or s.pid ~= core.getpid() or not s.core:is_open() then
+  if not is_mine(s) or not s.core:is_open() then
     return
   end
   if s.core:state() == "run" then
@@ -353,7 +289,7 @@ end
 property._taskqueue = property.pending
 
 function property.processes(s)
-  return s.size
+  return s.in_caller and 0 or s.size
 end
 
 property._processes = property.processes
@@ -391,7 +327,7 @@ end
 function Pool:warm()
   local s = submitter(self, "warm")
   s:check_running(2)
-  while #self:stats().workers < s.size do
+  while #self:stats().workers < property.processes(s) do
     s:attend(core.time())
     if s.core:state() == "broken" then
       error(s:why(), 2)
@@ -418,20 +354,27 @@ end
 
 function Class:__tostring()
   local s = rawget(self, STATE)
-  return ("mp.Pool: %p (%s, %d workers)"):format(self, property.state(s), s.size)
+  return ("mp.Pool: %p (%s, %d workers)"):format(self, property.state(s), property.processes(s))
 end
 
 function Class:__mp_pack()
   local s = rawget(self, STATE)
-  if not s.core:is_open() then
+  if s.in_caller then
+    error("cannot send a pool that runs in the caller", 0)
+  elseif not s.core:is_open() then
     error("cannot send a closed pool", 0)
   end
-  return { s.core, s.size, s.name, s.label }
+  return { s.core, s.size, s.name, s.label, s.captures }
 end
 
 function Class.__mp_unpack(packed)
   return setmetatable({
-    [STATE] = Submitter.new(packed[1], { size = packed[2], name = packed[3], label = packed[4] }),
+    [STATE] = Submitter.new(packed[1], {
+      size = packed[2],
+      name = packed[3],
+      label = packed[4],
+      captures = packed[5],
+    }),
   }, Class)
 end
 
@@ -439,82 +382,50 @@ core.class("mp.Pool", Class)
 
 -- Making one -----------------------------------------------------------------------------
 
-local OPTIONS <const> = {
-  processes = true,
-  initializer = true,
-  initargs = true,
-  maxtasksperchild = true,
-  name = true,
-  context = true,
-}
-
-local function check_options(o)
-  for key in pairs(o) do
-    if not OPTIONS[key] then
-      error(("invalid option '%s'"):format(tostring(key)), 3)
-    end
-  end
-  local n = o.processes
-  if n == nil then
-    n = core.cpu_count()
-  elseif type(n) ~= "number" then
-    error("number of processes must be a number", 3)
-  end
-  n = math.tointeger(n) or error("number of processes must be an integer", 3)
-  if n < 0 then
-    error("number of processes must not be negative", 3)
-  end
-  if o.initializer ~= nil and not policies.callable(o.initializer) then
-    error("initializer must be a function", 3)
-  end
-  if o.initargs ~= nil and type(o.initargs) ~= "table" then
-    error("initargs must be a table", 3)
-  end
-  local most = o.maxtasksperchild
-  if most ~= nil and (math.type(most) ~= "integer" or most < 1) then
-    error("maxtasksperchild must be a positive integer or nil", 3)
-  end
-  if o.name ~= nil and type(o.name) ~= "string" then
-    error("name must be a string", 3)
-  end
-  return n
-end
-
 local function new(options, default_process)
-  local o = type(options) == "table" and options or { processes = options }
-  local n = check_options(o)
-  local Process = o.context and o.context.Process or default_process
-  local handle, why = core.Pool(n, o.name)
+  local ok, o = pcall(pool_options.of, options)
+  if not ok then
+    error(o, 2)
+  end
+  local handle, why
+  if o.processes == 0 then
+    handle = caller.core()
+  else
+    handle, why = core.Pool(o.processes, o.name)
+  end
   if not handle then
     error("cannot make a pool: " .. tostring(why), 2)
   end
-  local crew = Crew.new(handle, {
-    size = n,
-    name = o.name,
-    initializer = o.initializer,
-    initargs = o.initargs or {},
-    maxtasksperchild = o.maxtasksperchild,
-    Process = Process,
-  })
+  o.Process = o.context and o.context.Process or default_process
   local s = Submitter.new(handle, {
-    crew = crew,
-    size = n,
+    crew = Crew.new(handle, o),
+    size = math.max(o.processes, 1),
+    in_caller = o.processes == 0,
     name = o.name,
+    seed = o.seed,
+    captures = o.output == "capture",
     label = o.name,
     oom = Submitter.out_of_memory_count(),
   })
   local self = setmetatable({ [STATE] = s }, Class)
-  local ok, err = pcall(crew.start, crew)
-  if not ok then
+  local started, err = pcall(s.crew.start, s.crew)
+  if not started then
     s.core:shut "terminate"
     error(err, 2)
   end
+  poll.register(s, function(deadline)
+    return s:pump(deadline)
+  end)
   return self
 end
 
 return {
   new = function(options)
     return new(options, process.Process)
+  end,
+  -- With workers of another class of processes.
+  new_in = function(options, Process)
+    return new(options, Process)
   end,
   -- That of mp.map and its kin: ends with the program, quietly.
   new_default = function()

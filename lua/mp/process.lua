@@ -14,6 +14,7 @@ local current -- its own Process object
 local children = {} -- started and not known to be over, by pid
 local counter = 0 -- of default names
 local at_exit = {}
+local at_start = {} -- of every child
 
 local function argument_error(n, name, message, level)
   error(("bad argument #%d to '%s' (%s)"):format(n, name, message), (level or 1) + 1)
@@ -433,6 +434,13 @@ end
 
 -- The child's life. Just forked, it shares all pages with its parent and copies
 -- each that it writes to, so it makes and changes as little as it can.
+local function run_hooked(self)
+  for _, f in ipairs(at_start) do
+    f()
+  end
+  return self:run()
+end
+
 local function run_child(self, parent_name)
   local s = rawget(self, STATE)
   process.parent_name = parent_name
@@ -446,8 +454,11 @@ local function run_child(self, parent_name)
   s.pid = s.handle:pid()
   s.creator = false
   os.exit = child_exit -- luacheck: ignore 122
-  math.randomseed()
+  math.randomseed(core.entropy())
   note("process started")
+  if at_start[1] then
+    finish_child(s, xpcall(run_hooked, Error.catch, self))
+  end
   finish_child(s, xpcall(self.run, Error.catch, self))
 end
 
@@ -458,6 +469,7 @@ local function describe_job(self, class)
     name = s.name,
     path = s.path,
     daemon = s.daemon,
+    at_start = at_start,
     target = s.target,
     args = s.args,
     parent = { name = current.name, pid = current.pid },
@@ -487,6 +499,7 @@ end
 function process.run_job(handle, job)
   local class = job.members and Process:extend(job.members) or Process
   start.set_start_method(job.method, true)
+  at_start = job.at_start
   local self = setmetatable({
     [STATE] = {
       handle = handle,
@@ -526,7 +539,8 @@ function Process:start()
   local method = s.method or start.get_start_method()
   local class = getmetatable(self).class
   local job = method ~= "fork" and describe_job(self, class) or nil
-  local handle, second = start[method]({ name = s.name, daemon = s.daemon, given = self }, job)
+  local options = { name = s.name, daemon = s.daemon, worker = s.worker, given = self }
+  local handle, second = start[method](options, job)
   if not handle then
     error(("cannot start process '%s': %s"):format(s.name, second), 2)
   end
@@ -636,6 +650,11 @@ function Process:result(timeout)
   return table.unpack(s.results, 2, s.results.n)
 end
 
+--- A pool's worker counts as one.
+function process.mark_worker(self)
+  rawget(self, STATE).worker = true
+end
+
 -- The family.
 
 process.main = setmetatable({
@@ -695,6 +714,16 @@ function process.active_children()
     return a.pid < b.pid
   end)
   return alive
+end
+
+--- f is called in every child of this process before its target, whatever the
+-- start method: workers of pools are such children.
+function process.at_worker_start(f)
+  if not callable(f) then
+    argument_error(1, "at_worker_start", "function expected, got " .. core.typename(f), 2)
+  end
+  at_start[#at_start + 1] = f
+  return f
 end
 
 --- f is called when this process ends: the last registered first.

@@ -203,10 +203,17 @@ function Task:judged(state, what, ...)
   if state == "done" then
     self.worker = self.pool:worker_name(what)
     return self:settle("done", ...)
+  elseif state == "printed" then
+    self.worker = self.pool:worker_name(what)
+    self.output = ...
+    return self:settle("done", select(2, ...))
   elseif state == "open" then
     return false
   end
-  self.worker = what.process
+  self.worker, self.output = what.process, what.output
+  if what.kind == "stop" then
+    return self:settle("done", what.value)
+  end
   return self:settle("failed", what)
 end
 
@@ -214,7 +221,7 @@ function Task:look()
   local job, index = self.job, self.index
   local policy = self.policy or NO_POLICY
   return self:judged(
-    outcome.judge(self.pool, policy, job, index, 1, self.label, job:result(index))
+    outcome.judge(self.pool, policy, job, index, nil, self.label, job:result(index))
   )
 end
 
@@ -232,7 +239,7 @@ function Task:cancel()
   if how == "running" then
     self.pool:interrupt(job, self.index, seat)
   end
-  self:settle("failed", outcome.cancelled(1, self.label))
+  self:settle("failed", outcome.cancelled(nil, self.label))
   return how
 end
 

@@ -5,6 +5,7 @@
 local core = require "mp.core"
 local outcome = require "mp.outcome"
 local policies = require "mp.policy"
+local Progress = require "mp.progress"
 local ranges = require "mp.range"
 local Result = require "mp.result"
 local Submitter = require "mp.submitter"
@@ -72,9 +73,12 @@ function Run.new(pool, what, f, t, policy, flags)
     head = 1,
     tail = 0,
     finished = 0, -- tasks read
+    consumed = 0, -- those of jobs read to the end
+    reporter = policy.progress and Progress.new(policy.progress) or nil,
     failed = 0,
     results = flags & Submitter.NONE == 0 and core.new_list(n) or nil,
     errors = {},
+    outputs = pool.captures and {} or nil,
   }, Run)
 end
 
@@ -139,6 +143,11 @@ function Run:deal_with(entry, index, err)
   local position = entry.base + index + 1
   local policy = self.policy
   local word = policy.on_error
+  if err.kind == "stop" then
+    self:stop()
+    self:finish("done", err.value)
+    return false
+  end
   if word == "ask" then
     word = policy.decide(err, position)
     if word == "retry" then
@@ -178,8 +187,8 @@ function Run:take(entry, index)
     self.label,
     entry.job:result(index)
   )
-  if state == "done" then
-    return state
+  if state == "done" or state == "printed" then
+    return "done"
   elseif state == "open" then
     return false
   elseif self.pool:is_doomed() then
@@ -210,11 +219,12 @@ function Run:look()
   end
   while self.state == nil and self.head <= self.tail do
     local entry = self.jobs[self.head]
-    local at, how = entry.job:collect(self.results, entry.at, entry.n, entry.base)
+    local at, how = entry.job:collect(self.results, entry.at, entry.n, entry.base, self.outputs)
     self.finished = self.finished + at - entry.at
     entry.at = at
     if how == "end" then
       entry.job:close()
+      self.consumed = self.consumed + entry.n
       self.jobs[self.head] = nil
       self.head = self.head + 1
       if self.fed < self.total and not self.async then
@@ -233,17 +243,17 @@ function Run:look()
       end
     end
   end
-  self:tell()
   if self.state == nil and self.head > self.tail and self.fed == self.total then
     local results = self.results
     if results then
-      results.n = self.total
+      results.n, results.outputs = self.total, self.outputs
       if self.policy.on_error == "collect" then
         results.errors = self.errors
       end
     end
     self:settle("done", results)
   end
+  self:tell()
   return self.state ~= nil
 end
 
@@ -258,9 +268,20 @@ function Run:sleep(deadline)
 end
 
 --- Reports progress, when it is due.
-function Run:tell() -- luacheck: ignore 212
-  if self.reporter then
-    self.reporter:tell(self.finished, self.total, self.failed, self.state ~= nil)
+function Run:tell()
+  local over = self.state ~= nil
+  if self.reporter and (over or self.reporter:is_due()) then
+    local done = self.consumed
+    for i = self.head, self.tail do
+      done = done + self.jobs[i].job:look()
+    end
+    if self.state == "done" then
+      done = self.total
+    end
+    self.reporter:tell(done, self.total, self.failed, over)
+    if over then
+      self.reporter = nil
+    end
   end
 end
 

@@ -47,11 +47,11 @@ local function command()
 end
 
 function start.fork(options)
-  return core.fork(options.name, options.daemon, options.given)
+  return core.fork(options.name, options.daemon, options.given, options.worker)
 end
 
 local function prepare(options, job)
-  local handle, why, errno = core.prepare(options.name, options.daemon)
+  local handle, why, errno = core.prepare(options.name, options.daemon, nil, options.worker)
   if not handle then
     return nil, why, errno
   end

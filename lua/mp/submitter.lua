@@ -2,6 +2,7 @@
 -- workers before, and how to wait. The creator of the pool looks after the
 -- workers whenever it waits.
 
+local caller = require "mp.caller"
 local core = require "mp.core"
 local outcome = require "mp.outcome"
 local policies = require "mp.policy"
@@ -27,7 +28,8 @@ function Submitter.new(handle, fields)
   self.pid = core.getpid()
   self.tend_at = 0
   self.notes = setmetatable({}, { __mode = "k" })
-  self.numbers = 0 -- of calls, for seeds
+  self.calls = 0 -- for seeds
+  self.tasks = 0 -- of apply
   self.callbacks = {} -- by job: tasks whose callbacks are due
   self.runs = {} -- whose callbacks are due
   self.depth = 0
@@ -58,6 +60,16 @@ function Submitter:was_out_of_memory()
   return more
 end
 
+--- In a forked child: what was sent before was the parent's, so are the workers.
+function Submitter:adopt()
+  if self.pid ~= core.getpid() then
+    self.pid = core.getpid()
+    self.crew, self.stream = nil, nil
+    self.notes = setmetatable({}, { __mode = "k" })
+    self.callbacks, self.runs = {}, {}
+  end
+end
+
 --- What workers are told of a call: the function and its policy.
 function Submitter:note_of(f, policy)
   local told = policies.for_workers(policy)
@@ -72,14 +84,48 @@ function Submitter:note_of(f, policy)
   return note
 end
 
+-- A stream of random numbers of its own for each call; tasks of apply are one
+-- call. SplitMix's finalizer keeps calls of neighbouring seeds apart.
+local function mix(seed, call)
+  local z = seed + call * 0x9e3779b97f4a7c15
+  z = (z ~ (z >> 30)) * 0xbf58476d1ce4e5b9
+  z = (z ~ (z >> 27)) * 0x94d049bb133111eb
+  z = z ~ (z >> 31)
+  return z ~= 0 and z or 1
+end
+
+--- The numbers of the next n tasks of apply: the first.
+function Submitter:numbers(n)
+  local first = self.tasks
+  self.tasks = first + n
+  return first
+end
+
+local GRACE <const> = 1000000000 -- ns
+
 --- What the jobs of a call have in common.
 function Submitter:plan(f, policy, flags)
+  self:adopt()
+  local seed
+  if self.seed then
+    if flags & Submitter.ALL == 0 then
+      self.calls = self.calls + 1
+    end
+    seed = mix(self.seed, flags & Submitter.ALL == 0 and self.calls or 0)
+  end
+  if policy.timeout or seed then
+    flags = flags | Submitter.CARE
+  end
+  if self.in_caller then
+    return caller.plan(f, policy, flags, seed)
+  end
   return core.Plan(self.core, f ~= nil and self:note_of(f, policy) or nil, {
     flags = flags,
     priority = policy.priority,
     chunk = policy.chunk,
     timeout = policy.timeout,
-    grace = policy.grace,
+    grace = policy.grace or GRACE,
+    seed = seed,
   })
 end
 
@@ -172,6 +218,24 @@ function Submitter:call_back()
     all = all + n
   end
   return all
+end
+
+--- mp.poll's share: looks after the workers and calls back; how many results.
+function Submitter:pump()
+  if self.pid ~= core.getpid() or not self.core:is_open() then
+    return 0
+  end
+  local now = core.time()
+  if self.crew and now >= self.tend_at then
+    self.tend_at = now + TEND
+    self.crew:tend()
+  end
+  return self:call_back()
+end
+
+--- Interrupts the worker in the seat, if it still does that task.
+function Submitter:interrupt(job, index, seat)
+  self.core:interrupt(seat, job, index)
 end
 
 -- Waiting -------------------------------------------------------------------

@@ -8,7 +8,6 @@ local worker = {}
 
 -- What this process is as a worker: { handle =, pool =, number =, name = }.
 local current
-local hooks = {} -- of at_worker_start
 
 -- By the number of a job's note: what its tasks have in common beside f.
 local policies = {}
@@ -78,9 +77,45 @@ end
 
 local OUT_OF_MEMORY <const> = 4 -- LUA_ERRMEM
 
+--- A task in a message: those of a map have numbers.
+function worker.task_name(number, label)
+  return label and ("task '%s'"):format(label)
+    or number and ("task %d"):format(number)
+    or "the task"
+end
+
+--- What a hook raises in a task that should end.
+function host.interrupted(why, number, timeout)
+  if why == "time" then
+    return Error.new {
+      kind = "timeout",
+      message = ("%s took longer than %g s"):format(worker.task_name(number), timeout),
+    }
+  end
+  return Error.new {
+    kind = "cancelled",
+    message = why == "end" and "the pool was terminated" or "the task was cancelled",
+  }
+end
+
+-- What was printed since the last time, where that is kept.
+local function printed()
+  if current.output == "capture" then
+    return core.kept_output()
+  elseif current.output == "group" then
+    local out, err = core.kept_output()
+    if out ~= "" or err ~= "" then
+      local _ <close> = current.output_lock:hold()
+      core.write_real(1, out)
+      core.write_real(2, err)
+    end
+  end
+end
+
 --- What becomes of a task whose call ended with the status and the error: the
 -- error for its submitter, or in how many seconds it is tried again.
-function host.failed(status, err, note, number, attempts)
+function host.failed(status, err, note, number, attempts, late, timeout)
+  local output = printed()
   if not Error.is(err) then
     err = Error.new {
       kind = status == OUT_OF_MEMORY and "memory" or "error",
@@ -88,22 +123,84 @@ function host.failed(status, err, note, number, attempts)
       value = err,
     }
   end
+  if err.value == "not enough memory" then
+    err.kind = "memory"
+  end
+  if err.kind == "memory" then
+    collectgarbage()
+  end
+  if late and err.kind ~= "timeout" then
+    -- What it raised instead of the error of its time limit.
+    local first = host.interrupted("time", number, timeout)
+    err.kind, err.message = first.kind, first.message .. ": " .. err.message
+  end
   local policy = policies[note] or {}
   if policy.retries and attempts < policy.retries then
-    if not policy.when or policy.when(err, attempts + 1) then
+    if err.kind ~= "stop" and (not policy.when or policy.when(err, attempts + 1)) then
       return (policy.backoff or 0) * 2 ^ attempts
     end
   end
   err.traceback = trim(err.traceback or "")
   err.process, err.pid = err.process or current.name, err.pid or current.pid
-  err.index = err.index or number + 1
+  err.index = err.index or number
   err.attempts = attempts + 1
   err.label = err.label or policy.label
+  err.output = err.output or output
   local ok, text = pcall(function()
     return summary(current.handle:arguments())
   end)
   err.arguments = err.arguments or ok and text or nil
   return err
+end
+
+--- Before a task that asks for more than to be called.
+function host.before(_, number, seed, limited)
+  if seed ~= 0 then
+    math.randomseed(seed, number)
+  end
+  if limited then
+    core.track_coroutines()
+  end
+  if current.affinity then -- a library may have changed it
+    core.set_affinity(current.affinity)
+  end
+end
+
+--- After it: what it printed, or nil.
+function host.after()
+  return printed()
+end
+
+-- A worker's life ----------------------------------------------------------------
+
+local function must(ok, message)
+  if not ok then
+    error(message, 0)
+  end
+end
+
+local function settle_in(options)
+  local output = options.output
+  if output == "tag" then
+    must(core.tag_output(("[%s] "):format(options.name)))
+  elseif output == "group" or output == "capture" then
+    must(core.keep_output(output == "group"))
+  elseif output == "line" then
+    core.line_buffered()
+  end
+  if options.nice then
+    must(core.set_nice(options.nice))
+  end
+  if options.affinity then
+    must(core.set_affinity(options.affinity))
+  end
+  if options.initializer then
+    local args = options.initargs
+    options.initializer(table.unpack(args, 1, args.n or #args))
+  end
+  if options.max_mem then
+    core.limit_memory(options.max_mem)
+  end
 end
 
 --- The worker's whole life.
@@ -112,16 +209,12 @@ function worker.main(pool, seat, options)
     pool = pool:id(),
     name = options.name,
     pid = core.getpid(),
+    depth = options.depth,
+    output = options.output,
+    output_lock = options.output_lock,
+    affinity = options.affinity,
   }
-  local ok, err = xpcall(function()
-    for _, hook in ipairs(options.hooks) do
-      hook()
-    end
-    if options.initializer then
-      local args = options.initargs
-      options.initializer(table.unpack(args, 1, args.n or #args))
-    end
-  end, Error.catch)
+  local ok, err = xpcall(settle_in, Error.catch, options)
   if not ok then
     err.process, err.pid = options.name, current.pid
     err.traceback = trim(err.traceback)
@@ -132,9 +225,17 @@ function worker.main(pool, seat, options)
     return "failed", Error.new { kind = "error", message = why }
   end
   current.handle = handle
+  if current.affinity or current.output == "group" or current.output == "capture" then
+    handle:care()
+  end
   handle:run(host)
   handle:leave()
   return "left"
+end
+
+--- How deep the pools made here would be: 0 in a process that is no worker.
+function worker.depth()
+  return current and current.depth or 0
 end
 
 --- The worker that this process is, if it is one of that pool.
@@ -151,7 +252,5 @@ end
 function worker.is_one()
   return current ~= nil
 end
-
-worker.hooks = hooks
 
 return worker

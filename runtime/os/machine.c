@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 int mpri_random(void *buf, size_t size)
@@ -208,4 +209,38 @@ uint64_t mpri_memory_left(void)
     each_cgroup("", "/sys/fs/cgroup", left_v2, &least);
     each_cgroup("memory", "/sys/fs/cgroup/memory", left_v1, &least);
     return least;
+}
+
+int mpri_affinity_get(unsigned *cpus, unsigned max)
+{
+    cpu_set_t set;
+    unsigned n = 0;
+
+    if (sched_getaffinity(0, sizeof set, &set) < 0)
+        return -errno;
+    for (unsigned i = 0; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, &set)) {
+            if (n < max)
+                cpus[n] = i;
+            n++;
+        }
+    return (int)n;
+}
+
+int mpri_affinity_set(const unsigned *cpus, unsigned count)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    for (unsigned i = 0; i < count; i++) {
+        if (cpus[i] >= CPU_SETSIZE)
+            return -EINVAL;
+        CPU_SET(cpus[i], &set);
+    }
+    return sched_setaffinity(0, sizeof set, &set) < 0 ? -errno : 0;
+}
+
+int mpri_nice_set(int nice)
+{
+    return setpriority(PRIO_PROCESS, 0, nice) < 0 ? -errno : 0;
 }

@@ -18,6 +18,16 @@
 /* Monotonic nanoseconds, the same clock in every process. */
 int64_t mpri_now_ns(void);
 
+/* A timer that sends this process a signal: at an instant, and then every so
+ * often (0: once). at_ns 0 stops it. Setting it is legal in a signal handler. */
+struct mpri_timer {
+    void *id; /* private */
+    int made;
+};
+int mpri_timer_create(struct mpri_timer *t, int signo);
+int mpri_timer_set(struct mpri_timer *t, int64_t at_ns, int64_t every_ns);
+void mpri_timer_delete(struct mpri_timer *t);
+
 /* ---- sleeping on a word in shared memory --------------------------------*/
 
 /* Sleeps while *word == expected, until a wake or the absolute deadline.
@@ -186,6 +196,14 @@ int mpri_fd_keep_on_exec(int fd, bool keep);
 /* CPUs that this process may use (affinity and CPU quota of all ancestor
  * control groups, rounded up); raw: CPUs of the machine. At least 1. */
 int mpri_cpu_count(bool raw);
+
+/* The CPUs that this process may run on: at most max numbers; how many there
+ * are. Setting them: -EINVAL when none of them exists. */
+int mpri_affinity_get(unsigned *cpus, unsigned max);
+int mpri_affinity_set(const unsigned *cpus, unsigned count);
+
+/* The priority of this process for the scheduler: -20 (first) to 19. */
+int mpri_nice_set(int nice);
 
 int mpri_random(void *buf, size_t size);
 

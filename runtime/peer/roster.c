@@ -82,6 +82,7 @@ int mpri_roster_take(const char *name, uint32_t *slot)
     mpri_store_rlx(&s->waits_for, 0);
     /* Odd when a process died while it waited; never goes back. */
     mpri_store_rlx(&s->wait_number, (mpri_load_rlx(&s->wait_number) | 1) + 1);
+    mpri_store_rlx(&s->worker, 0);
     mpri_store_rlx(&s->creator, mpri_self.slot);
     mpri_store_rlx(&s->creator_generation, mpri_self.generation);
     strncpy(s->name, name ? name : "", sizeof s->name - 1);

@@ -53,7 +53,7 @@ struct mpri_slot {
     mpri_a32 life;    /* generation << 2 | state; see above */
     mpri_a32 creator; /* slot of the process that made us */
     mpri_a32 creator_generation;
-    uint32_t unused;
+    mpri_a32 worker;    /* 1: of a pool. Written by the creator */
     mpri_a64 pid;       /* generation << 32 | pid, which is 0 until its creator
                          * has forked it or it has entered */
     mpri_a64 entered;   /* mpri_boot_ns when it entered: a process that has

@@ -128,6 +128,7 @@ int mpr_process_prepare(struct mpr_process *p,
     }
     d->slot = slot;
     d->generation = mpri_slot_generation(slot);
+    mpri_store_rlx(&mpri_slot(slot)->worker, o->worker != 0);
     return 0;
 }
 

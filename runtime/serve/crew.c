@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A worker that ends before this had no time to do anything: its successor
+/* A worker that ends before this without having had a task: its successor
  * waits, longer each time. */
 static const int64_t YOUNG_NS = MPRI_SECOND;
 static const int64_t PAUSE_MIN_NS = 50 * MPRI_MS;
@@ -64,6 +64,7 @@ static int start(mpr_pool *pool, struct member *m)
     r = mpr_process_fork(&m->process, &(struct mpr_process_options){
                                           .name = name,
                                           .daemon = 1,
+                                          .worker = 1,
                                       });
     if (r == MPR_IN_CHILD)
         work(pool, m->seat, &m->process);
@@ -87,7 +88,7 @@ static void end(mpr_pool *pool, struct member *m)
     mpr_pool_bury(pool, m->seat, code);
     mpr_process_close(&m->process);
     m->started_ns = 0;
-    if (s.state == MPR_SEAT_LEFT || lived > YOUNG_NS) {
+    if (s.state == MPR_SEAT_LEFT || s.busy || s.tasks || lived > YOUNG_NS) {
         c->pause_ns = 0;
         return;
     }

@@ -126,6 +126,8 @@ int mpr_job_create(mpr_job *job, mpr_pool *pool,
     struct mpri_job *j;
     int err;
 
+    if (o->common && o->common->owner != mpri_self_name())
+        return -ESTALE;
     if (o->room == 0 || o->room > MPR_JOB_TASKS || o->bytes > INT32_MAX)
         return -EINVAL;
     switch (o->tasks) {

@@ -35,7 +35,6 @@ static void abandon(struct mpri_block *b, uint32_t slot)
     uint32_t spinner = slot + 1;
 
     mpri_mutex_abandon(&p->desk, slot);
-    mpri_mutex_abandon(&p->output, slot);
     mpri_cas_seq(&p->spinner, &spinner, 0);
     abandon_seats(p, slot);
     if ((p->creator & 0xfff) == slot)
@@ -175,6 +174,21 @@ int mpr_pool_why(mpr_pool *pool, struct mpr_message *m)
     return mpri_note_read(mpri_note_of(mpri_at(p->broken)), m);
 }
 
+int mpr_worker_count(void)
+{
+    int n = 0;
+
+    if (mpr_open() < 0)
+        return 0;
+    for (uint32_t i = mpri_roster_end(); i-- > 0;) {
+        enum mpri_slot_state state = mpri_slot_state(i);
+
+        n += (state == MPRI_SLOT_LIVE || state == MPRI_SLOT_STARTING) &&
+             mpri_load_rlx(&mpri_slot(i)->worker);
+    }
+    return n;
+}
+
 /* ---- seats ------------------------------------------------------------------------ */
 
 int mpr_pool_seat(mpr_pool *pool, uint32_t *number)
@@ -195,6 +209,7 @@ int mpr_pool_seat(mpr_pool *pool, uint32_t *number)
         mpri_store_rlx(&s->tasks, 0);
         mpri_store_rlx(&s->busy_ns, 0);
         mpri_store_rlx(&s->ended_ns, 0);
+        mpri_store_rlx(&s->cancel_task, 0);
         mpri_store_rel(&s->number, *number);
         mpri_store_rel(&s->state, MPRI_SEAT_STARTING);
         return (int)i;

@@ -67,7 +67,11 @@ struct mpri_seat {
     mpri_a32 retire; /* its successor is there: leave after this task */
     mpri_a64 entered_ns;
     mpri_a64 ended_ns;
-    uint64_t unused0[3];
+    /* The task that somebody wants given up: job's serial, task + 1. Written
+     * under the desk; a late or lost request does no harm. */
+    mpri_a64 cancel_job;
+    mpri_a32 cancel_task;
+    uint32_t unused0[3];
 
     /* Written by the worker. */
     mpri_a32 depth; /* frames in use beyond the first */
@@ -109,9 +113,8 @@ struct mpri_pool {
     uint32_t unused3[10];
 
     /* Line 4. */
-    struct mpri_mutex output; /* who writes a task's output in one piece */
-    uint64_t broken;          /* ref: a note that says why, or 0 */
-    uint64_t unused4[6];
+    uint64_t broken; /* ref: a note that says why, or 0 */
+    uint64_t unused4[7];
 
     struct {
         uint64_t first; /* ref */

@@ -49,6 +49,7 @@ void mpr_worker_leave(mpr_worker *w)
     struct mpri_trash t = {.count = 0};
     struct mpri_frame *f = mpri_worker_frame(w);
 
+    mpri_worker_unwatch(w);
     mpri_desk_lock(w->pool);
     mpri_desk_give_back(w->pool, f);
     mpri_store_rel(&f->running, 0);
@@ -91,6 +92,8 @@ void mpr_worker_unnest(mpr_worker *w)
     f = mpri_worker_frame(w);
     w->job = mpri_job_at(f->job);
     w->task = mpri_load_rlx(&f->running) - 1;
+    mpri_worker_rearm(w);
+    mpri_worker_look_up(w);
 }
 
 /* ---- announcing ------------------------------------------------------------------ */
@@ -158,15 +161,17 @@ static bool next_of_range(mpr_worker *w, struct mpri_frame *f)
 }
 
 /* Whether the worker should do something else than what is left in its
- * range. */
-static bool must_leave_off(mpr_worker *w, struct mpri_frame *f)
+ * range. claimed: it was just claimed, so one task of it is done at least, or
+ * what waited for long would still not be. */
+static bool must_leave_off(mpr_worker *w, struct mpri_frame *f, bool claimed)
 {
     struct mpri_pool *p = w->pool;
 
     return mpri_load_rlx(&p->state) >= MPR_POOL_BROKEN ||
-           mpri_load_rlx(&w->seat->retire) ||
+           mpri_load_rlx(&w->seat->retire) || mpri_load_rlx(&w->ending) ||
            (f->job &&
-            (mpri_load_rlx(&p->urgent) > mpri_job_at(f->job)->level + 1 ||
+            ((!claimed &&
+              mpri_load_rlx(&p->urgent) > mpri_job_at(f->job)->level + 1) ||
              mpri_load_rlx(&mpri_job_at(f->job)->stopped)));
 }
 
@@ -248,7 +253,8 @@ static int wait_for_work(mpr_worker *w, struct mpri_job *only,
         enum mpri_claim r;
         int err;
 
-        if (state >= MPR_POOL_BROKEN || mpri_load_acq(&w->seat->retire))
+        if (state >= MPR_POOL_BROKEN || mpri_load_acq(&w->seat->retire) ||
+            mpri_load_acq(&w->ending))
             return 0;
         if (!may_spin)
             ticket = mpri_gate_prepare(&p->work);
@@ -285,11 +291,12 @@ int mpr_worker_take(mpr_worker *w, const mpr_job *only, struct mpr_task *t,
     struct mpri_level *l = &w->level[w->depth];
     struct mpri_job *j;
     uint32_t *index;
+    bool claimed = false;
 
     for (;;) {
         int r;
 
-        if (!must_leave_off(w, f) && next_of_range(w, f))
+        if (!must_leave_off(w, f, claimed) && next_of_range(w, f))
             break;
         announce(w);
         if (mpri_range_left(mpri_load_rlx(&f->range)))
@@ -301,6 +308,7 @@ int mpr_worker_take(mpr_worker *w, const mpr_job *only, struct mpr_task *t,
         if (r <= 0)
             return r;
         announce(w);
+        claimed = true;
     }
     j = w->job;
     if (l->serial != j->serial) {
@@ -443,6 +451,16 @@ static int make_result(mpr_worker *w, const struct mpr_parcel *p,
     return 0;
 }
 
+/* The task is over: its limits are. */
+static void unlimit(mpr_worker *w, struct mpri_level *l)
+{
+    if (!l->soft_ns && !l->hard_ns)
+        return;
+    l->soft_ns = l->hard_ns = 0;
+    mpri_worker_rearm(w);
+    mpri_store_rel(&mpri_worker_frame(w)->hard_ns, 0);
+}
+
 int mpr_worker_give(mpr_worker *w, int failed, unsigned flags,
                     const struct mpr_parcel *p)
 {
@@ -457,6 +475,7 @@ int mpr_worker_give(mpr_worker *w, int failed, unsigned flags,
         r.form |= MPRI_FAILED;
     mpri_outcome_store(&j->outcome[w->task], &r);
     MPRI_TESTPOINT("worker.give.stored");
+    unlimit(w, l);
     l->done++;
     if (failed)
         mpri_job_failed(j, w->task, MPR_JOB_STOP);
@@ -477,6 +496,7 @@ void mpr_worker_retry(mpr_worker *w, int64_t not_before_ns)
     r.u.open.not_before_ns = (uint64_t)not_before_ns;
     mpri_outcome_store(&j->outcome[w->task], &r);
     MPRI_TESTPOINT("worker.retry.open");
+    unlimit(w, &w->level[w->depth]);
     /* Not ours from here on: our death is not its loss, others may take it. */
     mpri_store_rel(&f->running, 0);
     mpri_desk_lock(w->pool);

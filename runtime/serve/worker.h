@@ -4,6 +4,7 @@
 /* A worker: this process in a seat of a pool. What is here is private to the
  * process; what others must know after its death stands in the seat. */
 
+#include "os/os.h"
 #include "serve/desk.h"
 
 struct mpri_level {
@@ -15,6 +16,8 @@ struct mpri_level {
     uint32_t done;    /* outcomes since then */
     uint32_t batch;   /* so many, and the clock is looked at again */
     uint32_t countdown;
+    int64_t soft_ns; /* the task in hand is to be interrupted; 0: never */
+    int64_t hard_ns; /* and ended by the kernel */
 };
 
 struct mpr_worker {
@@ -24,6 +27,14 @@ struct mpr_worker {
     uint32_t depth;
     struct mpri_job *job; /* of the task in hand */
     uint32_t task;
+
+    /* serve/interrupt.c */
+    void (*due)(void *ud);
+    void *due_ud;
+    struct mpri_timer soft;
+    struct mpri_timer hard;
+    mpri_a32 ending; /* SIGTERM came */
+
     struct mpri_level level[MPRI_FRAMES];
 };
 
@@ -31,5 +42,14 @@ static inline struct mpri_frame *mpri_worker_frame(struct mpr_worker *w)
 {
     return &w->seat->frame[w->depth];
 }
+
+/* No interrupt any more. */
+void mpri_worker_unwatch(mpr_worker *w);
+
+/* The frame in use changed: the timers follow. */
+void mpri_worker_rearm(mpr_worker *w);
+
+/* A request to give the task of the top frame up may have come meanwhile. */
+void mpri_worker_look_up(mpr_worker *w);
 
 #endif

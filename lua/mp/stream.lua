@@ -1,0 +1,98 @@
+--- The tasks of apply: those of one function that come one after the other
+-- share a job, as long as no other job came to the pool in between.
+
+local core = require "mp.core"
+local Result = require "mp.result"
+local Submitter = require "mp.submitter"
+
+local stream = {}
+
+local ROOM_MIN <const>, ROOM_MAX <const> = 4, 256
+local BYTES <const> = 17000 -- larger arguments stand elsewhere
+
+-- Functions that must be sent anew each time share this key.
+local INLINE <const> = {}
+
+local function open(s, f, key)
+  s:adopt()
+  local old = s.stream
+  local room, plan = ROOM_MIN, nil
+  if old then
+    old.job:seal()
+    if old.key == key then
+      room, plan = math.min(old.room * 4, ROOM_MAX), old.plan
+    end
+  end
+  if not plan then
+    local flags = Submitter.ALL | Submitter.SPREAD
+    if key == INLINE then
+      plan = s:plan(nil, {}, flags | Submitter.INLINE)
+    else
+      plan = s:plan(f, {}, flags)
+    end
+  end
+  local new = {
+    key = key,
+    room = room,
+    plan = plan,
+    job = plan:open(room, BYTES + room * 64, s:numbers(room)),
+  }
+  s.stream = new
+  return new
+end
+
+-- The index of the task, or nil: the job is full.
+local function push(s, job, args, f)
+  local index, why
+  if f then
+    index, why = job:push(args, f)
+  else
+    index, why = job:push(args)
+  end
+  if why then
+    s:check_running(5)
+    error(why, 5)
+  end
+  return index
+end
+
+--- Submits f(args…): an AsyncResult.
+function stream.submit(s, f, args)
+  local current = s.stream
+  local key = f
+  if not (current and current.key == f) and not core.is_plain(f) then
+    key = INLINE
+  end
+  if not (current and current.key == key) then
+    current = open(s, f, key)
+  end
+  local inline = key == INLINE and f or nil
+  local index = push(s, current.job, args, inline)
+  if not index then
+    current = open(s, f, key)
+    index = push(s, current.job, args, inline)
+  end
+  return Result.of_task(s, current.job, index)
+end
+
+--- The same with a policy of its own, in a job of its own.
+function stream.submit_alone(s, f, args, policy)
+  local plan = s:plan(f, policy, Submitter.ALL | Submitter.SPREAD)
+  local job = plan:open(1, BYTES, s:numbers(1))
+  local index = push(s, job, args)
+  job:seal()
+  local result = Result.of_task(s, job, index)
+  result.policy, result.label = policy, policy.label
+  result:obey(policy)
+  return result
+end
+
+--- Nothing more will come.
+function stream.close(s)
+  if s.stream then
+    s.stream.job:seal()
+    s.stream = nil
+  end
+end
+
+return stream
