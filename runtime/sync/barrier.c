@@ -10,16 +10,16 @@
  *               that generation have passed · any -> BROKEN, count 0: a party
  *               whose time is up, or that left by an error; abort; whoever
  *               found a party dead · BROKEN -> generation + 1: reset
- *               seat state: 0 · INSIDE with the generation · VOID with it: that
- *               generation was reset under it
+ *               seat state: 0 on its way in or out · INSIDE with the
+ *               generation · VOID with it: that generation was reset under it
  *               0 -> INSIDE: the party before it counts itself · INSIDE ->
  *               VOID: reset, before it moves the generation · INSIDE, VOID ->
  *               0: the party when it leaves, or who found it dead
  * Invariant:    a party that finds the generation moved on has passed, unless
  *               its seat says VOID.
- * If we die here: (INSIDE, also when our generation has passed and we did not
- *               come out yet) whoever notices breaks the barrier. (passing, in
- *               the action) likewise. (resetting) it stays BROKEN. */
+ * If we die here: (with a seat that is not VOID: on our way in, waiting, in the
+ *               action, or on our way out) whoever notices breaks the barrier.
+ *               (resetting) it stays BROKEN. */
 
 #include "base/deadline.h"
 #include "base/testpoint.h"
@@ -124,7 +124,7 @@ static void vacate(struct mpri_seat *seat, uint32_t who)
 static bool bury(struct barrier *d, struct mpri_seat *seat)
 {
     bool broke =
-        (mpri_load_acq(&seat->state) & 3) == INSIDE && break_state(d, NULL);
+        (mpri_load_acq(&seat->state) & 3) != VOID && break_state(d, NULL);
 
     vacate(seat, mpri_load_acq(&seat->owner));
     return broke;

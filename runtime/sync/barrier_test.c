@@ -357,7 +357,7 @@ static void *partner(void *arg)
         int r = wait_for_all(c, actor, mpr_after(0.02));
 
         assert(r > 0 || r == -ECANCELED || r == -ETIMEDOUT);
-        if (r < 0)
+        if (mpr_barrier_is_broken(&c->barrier))
             mpr_barrier_reset(&c->barrier);
     }
     mpr_actor_free(actor);
@@ -374,7 +374,7 @@ static void usable(void *arg)
     do {
         assert(mpr_now() < deadline);
         r = wait_for_all(c, actor, mpr_after(0.1));
-        if (r < 0)
+        if (mpr_barrier_is_broken(&c->barrier))
             mpr_barrier_reset(&c->barrier);
     } while (r < 0);
     mpr_actor_free(actor);
