@@ -10,7 +10,8 @@ static struct shared {
     _Atomic uint64_t atomic;
 } * shared;
 
-static const uint64_t count = 1000000;
+static const uint64_t count = 100000;
+static const int times = 30;
 
 static double lock_and_add(void)
 {
@@ -31,8 +32,8 @@ static double measure_locked_increment(void)
     FLOOR_CHECK(
         pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0);
     FLOOR_CHECK(pthread_mutex_init(&shared->mutex, &attributes) == 0);
-    double seconds = floor_best(5, lock_and_add);
-    FLOOR_CHECK(shared->value == 5 * count);
+    double seconds = floor_best(times, lock_and_add);
+    FLOOR_CHECK(shared->value == (uint64_t)times * count);
     return (double)count / seconds;
 }
 
@@ -47,8 +48,8 @@ static double add(void)
 static double measure_atomic_add(void)
 {
     shared = floor_shared(sizeof *shared);
-    double seconds = floor_best(5, add);
-    FLOOR_CHECK(shared->atomic == 5 * count);
+    double seconds = floor_best(times, add);
+    FLOOR_CHECK(shared->atomic == (uint64_t)times * count);
     return (double)count / seconds;
 }
 
