@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* An interrupt that the task survived comes again. */
-static const int64_t AGAIN_NS = 10 * MPRI_MS;
+static const int64_t AGAIN_NS = 100 * MPRI_MS;
 
 /* A task that was cancelled has so long to end. */
 static const int64_t CANCEL_GRACE_NS = MPRI_SECOND;
