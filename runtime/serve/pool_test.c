@@ -411,6 +411,7 @@ static void random_kills(unsigned rounds)
 
 static void cancelled(void)
 {
+    struct mpr_seat_stats s = {.busy = 0};
     struct mpr_result r;
     mpr_pool pool;
     mpr_job j;
@@ -418,7 +419,10 @@ static void cancelled(void)
 
     start(&pool, 1, (struct plan){.pause_us = 50000});
     range(&j, &pool, 3);
-    nap(20000);
+    while (!s.busy) {
+        nap(1000);
+        assert(mpr_pool_look(&pool, 0, &s) == 0);
+    }
     assert(mpr_job_cancel(&j, 2, &seat) == MPR_CANCELLED_QUEUED);
     assert(mpr_job_cancel(&j, 0, &seat) == MPR_CANCELLED_RUNNING);
     assert(seat == 0);
