@@ -99,9 +99,9 @@ local function filled()
   return array
 end
 
-local function bytes_per_second(times, f)
+local function bytes_per_second(rounds, f)
   f()
-  return 8 * doubles / measure.best(times, measure.timed, f)
+  return 8 * doubles / measure.best(rounds, measure.timed, f)
 end
 
 local function array_to_list()

@@ -169,10 +169,9 @@ static bool must_leave_off(mpr_worker *w, struct mpri_frame *f, bool claimed)
 
     return mpri_load_rlx(&p->state) >= MPR_POOL_BROKEN ||
            mpri_load_rlx(&w->seat->retire) || mpri_load_rlx(&w->ending) ||
-           (f->job &&
-            ((!claimed &&
-              mpri_load_rlx(&p->urgent) > mpri_job_at(f->job)->level + 1) ||
-             mpri_load_rlx(&mpri_job_at(f->job)->stopped)));
+           (f->job && ((!claimed && mpri_load_rlx(&p->urgent) >
+                                        mpri_job_at(f->job)->level + 1) ||
+                       mpri_load_rlx(&mpri_job_at(f->job)->stopped)));
 }
 
 static void give_back(mpr_worker *w, struct mpri_frame *f)
