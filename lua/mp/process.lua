@@ -441,7 +441,7 @@ local function run_hooked(self)
   return self:run()
 end
 
-local function run_child(self, parent_name)
+local function live(self, parent_name)
   local s = rawget(self, STATE)
   process.parent_name = parent_name
   current, counter = self, 0
@@ -451,7 +451,7 @@ local function run_child(self, parent_name)
   if at_exit[1] then
     at_exit = {}
   end
-  s.pid = s.handle:pid()
+  s.pid = core.getpid() -- the object says it only once its creator has told it
   s.creator = false
   os.exit = child_exit -- luacheck: ignore 122
   math.randomseed(core.entropy())
@@ -460,6 +460,13 @@ local function run_child(self, parent_name)
     finish_child(s, xpcall(run_hooked, Error.catch, self))
   end
   finish_child(s, xpcall(self.run, Error.catch, self))
+end
+
+-- Whatever happens, a child does not return into its parent's functions: not
+-- even for want of memory to report an error.
+local function run_child(self, parent_name)
+  pcall(live, self, parent_name)
+  core.exit(rawget(self, STATE).handle, 1)
 end
 
 -- What a child that has nothing of this process's memory is told.
