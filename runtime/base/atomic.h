@@ -37,6 +37,7 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
     atomic_fetch_sub_explicit(p, v, memory_order_acq_rel)
 #define mpri_or_rlx(p, v)  atomic_fetch_or_explicit(p, v, memory_order_relaxed)
 #define mpri_or_seq(p, v)  atomic_fetch_or_explicit(p, v, memory_order_seq_cst)
+#define mpri_and_rel(p, v) atomic_fetch_and_explicit(p, v, memory_order_release)
 #define mpri_and_seq(p, v) atomic_fetch_and_explicit(p, v, memory_order_seq_cst)
 
 /* Compare and swap: true when *p was *expected and is now desired; otherwise

@@ -2,56 +2,41 @@
 #include "mpr.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
 
 /* The actors of this process: a set of small numbers. A number is given out
  * again only after its actor was freed, that is when nothing it owned is
- * owned any more. */
+ * owned any more. No lock: a fork may come while another thread is inside. */
 
 enum { MAX = 1 << 18 };
 
-static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t *used; /* a bit per number */
-static uint32_t words;
+static mpri_a64 used[MAX / 64]; /* a bit per number; 0 is nobody */
+
+static uint64_t never(uint32_t i)
+{
+    return i == 0;
+}
 
 int mpr_actor_new(uint32_t *actor)
 {
-    int err = -EAGAIN;
-
-    pthread_mutex_lock(&busy);
     for (uint32_t i = 0; i < MAX / 64; i++) {
-        if (i == words) {
-            uint32_t more = words ? words * 2 : 4;
-            uint64_t *p = realloc(used, more * sizeof *p);
+        uint64_t bits = mpri_load_rlx(&used[i]);
 
-            if (!p) {
-                err = -ENOMEM;
-                break;
+        while ((bits | never(i)) != UINT64_MAX) {
+            uint32_t bit = (uint32_t)__builtin_ctzll(~(bits | never(i)));
+
+            /* Acquire: what the last one of this number did is done. */
+            if (mpri_cas_acq(&used[i], &bits, bits | 1ULL << bit)) {
+                *actor = i * 64 + bit;
+                return 0;
             }
-            used = p;
-            for (; words < more; words++)
-                used[words] = 0;
-            used[0] |= 1; /* 0 is nobody */
-        }
-        if (used[i] != UINT64_MAX) {
-            uint32_t bit = (uint32_t)__builtin_ctzll(~used[i]);
-
-            used[i] |= 1ULL << bit;
-            *actor = i * 64 + bit;
-            err = 0;
-            break;
         }
     }
-    pthread_mutex_unlock(&busy);
-    return err;
+    return -EAGAIN;
 }
 
 void mpr_actor_free(uint32_t actor)
 {
-    if (actor == 0 || actor / 64 >= words)
-        return;
-    pthread_mutex_lock(&busy);
-    used[actor / 64] &= ~(1ULL << actor % 64);
-    pthread_mutex_unlock(&busy);
+    /* Pairs with: mpr_actor_new. */
+    if (actor > 0 && actor < MAX)
+        mpri_and_rel(&used[actor / 64], ~(1ULL << actor % 64));
 }

@@ -478,11 +478,30 @@ static void slots_run_out(void)
     }
 }
 
+static void *open_there(void *unused)
+{
+    CHECK_IS(mpr_open(), 0);
+    CHECK_IS(mpri_self_mark(), 1);
+    CHECK_IS(mpri_self.slot, 0);
+    CHECK(mpri_map.base != NULL);
+    return unused;
+}
+
+static void opened_by_several_threads(void)
+{
+    pthread_t t[4];
+
+    CHECK(!mpri_self_valid() && !mpri_self_lost());
+    for (int i = 0; i < 4; i++)
+        CHECK(pthread_create(&t[i], NULL, open_there, NULL) == 0);
+    for (int i = 0; i < 4; i++)
+        CHECK(pthread_join(t[i], NULL) == 0);
+}
+
 int main(void)
 {
     test_begin(60);
-    CHECK_IS(mpr_open(), 0);
-    CHECK_IS(mpri_self.slot, 0);
+    RUN(opened_by_several_threads);
     told = test_shared(4096);
     if (TEST_FORKS) {
         RUN(sees_life_and_death);
