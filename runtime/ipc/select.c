@@ -28,6 +28,8 @@ static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
 void mpri_select_forget(void)
 {
+    /* A thread that is not here may have held it. */
+    pthread_mutex_init(&making, NULL);
     if (own.epoll >= 0)
         close(own.epoll);
     if (own.timer >= 0)

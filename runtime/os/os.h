@@ -155,8 +155,11 @@ uint64_t mpri_pid_namespace(void);
 int mpri_pidfd_open(pid_t pid);
 int mpri_pidfd_signal(int pidfd, int signo);
 
-/* Threads in this process; 1 when it cannot be told. */
+/* Threads in this process; 1 when it cannot be told. Reads a file. */
 int mpri_thread_count(void);
+
+/* Whether there is one only. Cheap. */
+bool mpri_single_threaded(void);
 
 /* A page that reads as zeros in a child after any fork: how a process sees
  * that it was forked by strangers. */

@@ -100,10 +100,12 @@ static void counts_threads(void)
     CHECK(pthread_join(t[0], NULL) == 0);
     before = mpri_thread_count();
     CHECK(before >= 1);
+    CHECK(mpri_single_threaded() == (before == 1));
     pthread_mutex_lock(&gate);
     for (int i = 0; i < 3; i++)
         CHECK(pthread_create(&t[i], NULL, wait_there, NULL) == 0);
     CHECK_IS(mpri_thread_count(), before + 3);
+    CHECK(!mpri_single_threaded());
     pthread_mutex_unlock(&gate);
     for (int i = 0; i < 3; i++)
         CHECK(pthread_join(t[i], NULL) == 0);

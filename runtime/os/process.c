@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,14 @@ int mpri_thread_count(void)
     p = strrchr(buf, ')');
     n = p && p[1] == ' ' ? (int)stat_field(p + 2, 20) : 1;
     return n > 0 ? n : 1;
+}
+
+bool mpri_single_threaded(void)
+{
+    /* Legal, and without any effect, if there is nobody to part from. */
+    if (unshare(CLONE_THREAD) == 0)
+        return true;
+    return errno != EINVAL && mpri_thread_count() == 1;
 }
 
 int mpri_end_with_parent(pid_t parent, int signo)

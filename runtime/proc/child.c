@@ -111,7 +111,10 @@ void mpr_process_exit(struct mpr_process *self, int code)
                            MPRI_STATUS_ENDED | ((uint32_t)code & 0xff));
         }
         MPRI_TESTPOINT("child.leaving");
-        mpri_leave();
+        /* Another thread may be inside any of our objects: then only the
+         * kernel can say when it is over, and a reaper drops the holds. */
+        if (mpri_single_threaded())
+            mpri_leave();
     }
     _exit(code);
 }

@@ -52,6 +52,8 @@ static void unlink_child(struct mpr_process *p)
 
 void mpri_process_forget_all(void)
 {
+    /* A thread that is not here may have held it. */
+    pthread_mutex_init(&children_lock, NULL);
     while (children) {
         struct mpr_process *p = children;
 
