@@ -3,11 +3,11 @@ local mp = require "mp"
 
 -- Loops are shorter than a time slice, so that on a busy machine the best of
 -- many was not interrupted.
-local count <const>, times <const> = 20000, 30
+local count <const>, loops <const> = 20000, 30
 local doubles <const> = 1000000
 
 local function rate(loop)
-  return count / measure.best(times, measure.timed, loop)
+  return count / measure.best(loops, measure.timed, loop)
 end
 
 local function locked_increment()
@@ -19,7 +19,7 @@ local function locked_increment()
       value.value = value.value + 1
     end
   end)
-  assert(value.value == times * count)
+  assert(value.value == loops * count)
   return result
 end
 
@@ -30,7 +30,7 @@ local function atomic_add()
       value:add(1)
     end
   end)
-  assert(value.value == times * count)
+  assert(value.value == loops * count)
   return result
 end
 
