@@ -125,16 +125,27 @@ static void look(void *arg, pid_t pid, uint64_t arena)
     s->seen = arena;
 }
 
-int mpri_census_anyone(uint64_t inode)
+int mpri_census_others(uint64_t inode)
 {
     struct search s = {.inode = inode};
-    int err;
+    int err = mpri_bytes_owners(mpri_map.fd, MPRI_LIVENESS, look, &s);
+
+    return err < 0 ? err : s.found;
+}
+
+int mpri_census_anyone(uint64_t inode)
+{
+    bool ours;
 
     mpri_guard_lock();
-    s.found = find(inode) < mpri_guard()->names_end;
+    ours = find(inode) < mpri_guard()->names_end;
     mpri_guard_unlock();
-    if (s.found)
-        return 1;
-    err = mpri_bytes_owners(mpri_map.fd, MPRI_LIVENESS, look, &s);
-    return err < 0 ? err : s.found;
+    return ours ? 1 : mpri_census_others(inode);
+}
+
+void mpri_census_each(void (*visit)(uint64_t block))
+{
+    for (uint64_t i = 0; i < mpri_guard()->names_end; i++)
+        if (entry(i)->block)
+            visit(entry(i)->block);
 }

@@ -35,4 +35,11 @@ int mpri_census_open(uint64_t inode, mpr_handle *out);
  * told. Reads files: not for hot paths. */
 int mpri_census_anyone(uint64_t inode);
 
+/* Whether any other family does. */
+int mpri_census_others(uint64_t inode);
+
+/* Visits the blocks of this family, without the lock: for its last process,
+ * which ends. */
+void mpri_census_each(void (*visit)(uint64_t block));
+
 #endif

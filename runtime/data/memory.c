@@ -20,6 +20,7 @@
 #include "life/kind.h"
 #include "mem/segment.h"
 #include "os/os.h"
+#include "peer/roster.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,9 +43,10 @@ static struct memory *memory_of(const mpr_handle *h)
     return mpri_data(h);
 }
 
-/* Takes the name away from the inode, if it has it: for good (whoever uses
- * it), or when nobody does. certain: not knowing is not enough. */
-static int take_name(const char *name, uint64_t inode, bool certain)
+/* Takes a temporary name away when in_use says that nobody uses the memory; from
+ * the inode only, unless that is 0. certain: not knowing is not enough. */
+static int take_name(const char *name, uint64_t inode, bool certain,
+                     int (*in_use)(uint64_t inode))
 {
     struct mpri_named id;
     int fd = mpri_named_claim(name, &id), used, err = -ENOENT;
@@ -52,7 +54,7 @@ static int take_name(const char *name, uint64_t inode, bool certain)
     if (fd < 0)
         return fd;
     if (id.temporary && (inode == 0 || id.inode == inode)) {
-        used = mpri_census_anyone(id.inode);
+        used = in_use(id.inode);
         err = -EBUSY;
         if (used == 0 || (used < 0 && !certain)) {
             MPRI_TESTPOINT("memory.removing");
@@ -66,7 +68,7 @@ static int take_name(const char *name, uint64_t inode, bool certain)
 /* What killed families left goes. */
 static int remove_stale(const char *name)
 {
-    return take_name(name, 0, true);
+    return take_name(name, 0, true, mpri_census_anyone);
 }
 
 static void visit(const char *name)
@@ -85,7 +87,30 @@ static void destroy(struct mpri_block *b)
 
     mpri_census_remove(&m->place);
     if (m->temporary)
-        take_name(m->name, m->inode, false);
+        take_name(m->name, m->inode, false, mpri_census_anyone);
+}
+
+static void leave_name(uint64_t block)
+{
+    const struct memory *m = mpri_block_data(mpri_at(block));
+
+    if (m->temporary)
+        take_name(m->name, m->inode, false, mpri_census_others);
+}
+
+/* exit() without closing anything, as scripts may end: with its last process
+ * the family's arena is gone, but the names would stay until somebody cleans
+ * up. Nothing else is touched, for other threads may still run; whoever has the
+ * memory mapped keeps it. */
+__attribute__((destructor)) static void leave_names(void)
+{
+    if (!mpri_self_valid())
+        return;
+    for (uint32_t i = mpri_roster_end(); i-- > 0;)
+        if (i != mpri_self.slot && mpri_slot_state(i) != MPRI_SLOT_FREE &&
+            mpri_peer_alive(i))
+            return;
+    mpri_census_each(leave_name);
 }
 
 static const char *label(const struct mpri_block *b)
