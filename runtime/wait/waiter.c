@@ -16,7 +16,7 @@ static const int64_t SLICE = 500 * MPRI_MS;
 
 /* Spinning longer than a wake costs (about 30 µs here) cannot pay. */
 static const int64_t SPIN_NS = 40000;
-enum { SPIN_RELAX = 64, CREDIT_MAX = 64, CREDIT_TRY = 8 };
+enum { SPIN_RELAX = 16, CREDIT_MAX = 64, CREDIT_TRY = 8 };
 
 int mpri_waiter_slice(mpri_a32 *word, uint32_t expected, int64_t until_ns)
 {
