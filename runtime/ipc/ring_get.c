@@ -323,7 +323,9 @@ static int reserve(struct mpr_batch *b, const struct run *run, uint32_t max)
         b->messages = m;
         b->capacity = count;
     }
-    return mpri_message_reserve(&b->room, run->bytes / run->count * count,
+    return mpri_message_reserve(&b->room,
+                                run->bytes + (count - run->count) *
+                                                 (run->bytes / run->count + 1),
                                 run->refs);
 }
 

@@ -323,6 +323,37 @@ static void edges(void)
     unmake(r, &h);
 }
 
+/* Batches of every length, of messages whose lengths do not divide. */
+static void batches(void)
+{
+    struct mpr_batch b = {0};
+    mpr_handle h;
+    struct mpri_ring *r = make(&h, 0, MPRI_NUMBER_MAX, 0);
+
+    for (unsigned count = 1; count < 3000; count += 1 + count / 7) {
+        for (unsigned i = 0; i < count; i++) {
+            struct item it = {.seed = i, .size = 2 + i % 9 / 8};
+            struct mpr_parcel p = parcel_of(&it);
+
+            CHECK_IS(mpri_ring_put(r, &p, 0), 0);
+        }
+        for (unsigned i = 0; i < count;) {
+            int n = mpri_ring_get_many(r, &b, count - i, soon());
+
+            CHECK(n > 0);
+            for (int k = 0; k < n; k++, i++) {
+                struct item it = {.seed = i, .size = 2 + i % 9 / 8};
+
+                check_message(&b.messages[k], &it);
+            }
+        }
+        if (count % 3 == 0)
+            mpr_batch_free(&b);
+    }
+    mpr_batch_free(&b);
+    unmake(r, &h);
+}
+
 /* ---- memory ------------------------------------------------------------------------*/
 
 static uint64_t used(void)
@@ -663,6 +694,7 @@ int main(void)
     RUN(numbers);
     RUN(old_segment);
     RUN(edges);
+    RUN(batches);
     RUN(gives_back);
     RUN(stays_small);
     RUN(too_large);
