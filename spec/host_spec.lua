@@ -59,6 +59,11 @@ describe("a host", function()
     assert.equal("5050 from a worker\n", sh(root .. "/by_pc"))
   end))
 
+  it("shares its queues with the states of its threads", within(100, function()
+    local program <const> = by_cmake "host_threads"
+    assert.equal("338350 from 2 threads\n", sh(program))
+  end))
+
   it("gives its own functions to worker states", within(100, function()
     local program <const> = by_cmake "host_tool"
     local file <const> = root .. "/wikipedia"

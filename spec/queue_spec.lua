@@ -557,6 +557,24 @@ describe("mp.Queue", function()
     end))
   end)
 
+  it("lets Ctrl-C through to who waits", within(30, function()
+    for _, call in ipairs {
+      "q:get()", "q:put(2)", "q:get_many(5)", "q:put_many { 2 }", "q:join()", "q:items()(q)",
+    } do
+      local full <const> = call:find "put" or call:find "join"
+      local result = helper.run_lua(([[
+        local mp = require "mp"
+        local q = mp.JoinableQueue(1)
+        %s
+        os.execute("(sleep 0.05; kill -INT " .. mp.current_process().pid .. ") &")
+        print(pcall(function() %s end))
+        print(q:qsize())
+      ]]):format(full and "q:put(1)" or "", call))
+      local size <const> = full and 1 or 0
+      assert.matches("^false\t[^\n]*interrupted!\n" .. size .. "\n$", result.out, result.err)
+    end
+  end))
+
   describe("maxsize", function()
     it("absent, zero or negative: there is no bound", within(5, function()
       for _, size in ipairs { 0, -1, false } do

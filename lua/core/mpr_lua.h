@@ -33,6 +33,17 @@ extern "C" {
 MPR_API int luaopen_mp(lua_State *L);
 MPR_API int luaopen_mp_core(lua_State *L);
 
+/* Pushes the userdata of an object onto the stack of a state that has loaded
+ * mp: the one that is open there, or a new one. Takes the handle, unless it
+ * raises. States of one program share an object by a handle each
+ * (mpr_handle_dup). */
+MPR_API void mpr_lua_push(lua_State *L, mpr_handle *h);
+
+/* The handle of the open object at idx, which stays the userdata's; NULL for
+ * anything else. A struct like mpr_queue is made of it by a handle of one's
+ * own. */
+MPR_API const mpr_handle *mpr_lua_handle(lua_State *L, int idx);
+
 /* How worker states are made. Every member but size may be 0. */
 struct mpr_host {
     size_t size; /* sizeof(struct mpr_host), for later versions */
