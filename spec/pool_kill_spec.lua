@@ -134,13 +134,14 @@ describe("a pool under kill -9", function()
     local pool <close> = mp.Pool(4)
     for _ = 1, ROUNDS do
       local way = names[math.random(#names)]
-      local t = mp.time()
+      local t, before = mp.time(), pool:stats().deaths
       kill_later(pool, math.random() * 0.01)
       local lost = ways[way](pool)
-      assert(lost <= 1, way)
+      -- A kill may come late, in the next round.
+      assert(lost <= pool:stats().deaths - before, way)
       assert(mp.time() - t < 10)
     end
-    assert(pool:stats().deaths > ROUNDS // 4)
+    assert(pool:stats().deaths > ROUNDS // 4 and pool:stats().deaths <= ROUNDS)
     helper.eventually(2, function()
       pool:apply(math.abs, { 1 })
       return #pool:stats().workers == 4

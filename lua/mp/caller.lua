@@ -5,6 +5,7 @@
 
 local core = require "mp.core"
 local Error = require "mp.error"
+local Result = require "mp.result"
 local worker = require "mp.worker"
 
 local caller = {}
@@ -105,8 +106,6 @@ function Job:value(i)
   end
 end
 
-Job.get = Job.value
-
 function Job:collect(results, i, last, base)
   while i < last do
     local outcome = self:do_task(i)
@@ -145,7 +144,12 @@ function Job:push(args, f)
   self.tasks[self.n] = { f or self.plan.f, args or {} }
   self.n = self.n + 1
   self:do_task(self.n - 1)
-  return self.n - 1
+  return setmetatable({ pool = self.owner, job = self, index = self.n - 1 }, Result.Task)
+end
+
+function Job:belong(owner)
+  self.owner = owner
+  return self
 end
 
 function Job:pull(plan, next_item, most)

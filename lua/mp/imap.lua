@@ -301,7 +301,10 @@ local function advance(self, deadline)
       if deadline and core.time() >= deadline then
         return nil, "timeout"
       end
-      self:sleep(deadline)
+      self.pool:attend(core.time())
+      if not self.closed then
+        self:sleep(deadline)
+      end
     end
   end
   return nil

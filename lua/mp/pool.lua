@@ -59,32 +59,44 @@ end
 
 -- One task ---------------------------------------------------------------------
 
---- Calls f(args…) in a worker and returns an AsyncResult.
-function Pool:apply_async(f, args, options)
-  local s = submitter(self, "apply_async")
-  check_function(f, "apply_async")
-  if args ~= nil and type(args) ~= "table" then
-    argument_error(2, "apply_async", "table expected, got " .. core.typename(args), 3)
+-- The way for most tasks: the function is the last one's.
+local function push_fast(self, f, args)
+  local s = self[STATE]
+  local current = s and s.stream
+  if current and current.key == f then
+    return (current.job:push(args))
   end
-  s:check_running(2)
+end
+
+local function submit(self, name, f, args, options)
+  local s = submitter(self, name, 4)
+  check_function(f, name, 4)
+  if args ~= nil and type(args) ~= "table" then
+    argument_error(2, name, "table expected, got " .. core.typename(args), 4)
+  end
+  s:check_running(3)
   if options ~= nil then
-    return stream.submit_alone(s, f, args, policy_of("apply", options, 3))
+    return stream.submit_alone(s, f, args, policy_of("apply", options, 4))
   end
   return stream.submit(s, f, args)
 end
 
+--- Calls f(args…) in a worker and returns an AsyncResult.
+function Pool:apply_async(f, args, options)
+  local result = options == nil and push_fast(self, f, args)
+  if not result then
+    result = submit(self, "apply_async", f, args, options)
+  end
+  return result
+end
+
 --- Calls f(args…) in a worker and returns what it returns.
 function Pool:apply(f, args, options)
-  local s = submitter(self, "apply")
-  check_function(f, "apply")
-  if args ~= nil and type(args) ~= "table" then
-    argument_error(2, "apply", "table expected, got " .. core.typename(args), 3)
+  local result = options == nil and push_fast(self, f, args)
+  if not result then
+    result = submit(self, "apply", f, args, options)
   end
-  s:check_running(2)
-  if options ~= nil then
-    return stream.submit_alone(s, f, args, policy_of("apply", options, 3)):get()
-  end
-  return stream.submit(s, f, args):get()
+  return result:get()
 end
 
 -- Many -------------------------------------------------------------------------
@@ -407,7 +419,12 @@ local function new(options, default_process)
     label = o.name,
     oom = Submitter.out_of_memory_count(),
   })
-  local self = setmetatable({ [STATE] = s }, Class)
+  local self = setmetatable({
+    [STATE] = s,
+    -- Found without asking __index.
+    apply = Pool.apply,
+    apply_async = Pool.apply_async,
+  }, Class)
   local started, err = pcall(s.crew.start, s.crew)
   if not started then
     s.core:shut "terminate"

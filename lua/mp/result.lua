@@ -48,7 +48,11 @@ local function wait(self, deadline)
     if deadline and core.time() >= deadline then
       return nil, "timeout"
     end
-    self:sleep(deadline)
+    -- Callbacks run in there: they may settle this one, too.
+    self.pool:attend(core.time())
+    if self.state == nil then
+      self:sleep(deadline)
+    end
   end
   if self.listeners then
     self:announce()
@@ -114,7 +118,7 @@ function Result:on_done(f)
     error(("bad argument #1 to 'on_done' (function expected, got %s)"):format(core.typename(f)), 2)
   end
   self:listen(f)
-  return self
+  return self.face or self
 end
 
 function Result:listen(f)
@@ -137,7 +141,7 @@ function Result:announce()
   local listeners = self.listeners
   self.listeners = nil
   for _, f in ipairs(listeners or {}) do
-    local ok, err = pcall(f, self)
+    local ok, err = pcall(f, self.face or self)
     if not ok then
       complain(err)
     end
@@ -243,10 +247,8 @@ function Task:cancel()
   return how
 end
 
---- The result of task index of the job.
-function Result.of_task(pool, job, index)
-  return setmetatable({ pool = pool, job = job, index = index }, Task)
-end
+-- Users hold small userdata, of which these are the inside (lua/core/task.c).
+core.task_class(Task)
 
 Result.Task = Task
 Result.deadline_of = deadline_of

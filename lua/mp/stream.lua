@@ -2,7 +2,6 @@
 -- share a job, as long as no other job came to the pool in between.
 
 local core = require "mp.core"
-local Result = require "mp.result"
 local Submitter = require "mp.submitter"
 
 local stream = {}
@@ -35,25 +34,25 @@ local function open(s, f, key)
     key = key,
     room = room,
     plan = plan,
-    job = plan:open(room, BYTES + room * 64, s:numbers(room)),
+    job = plan:open(room, BYTES + room * 64, s:numbers(room)):belong(s),
   }
   s.stream = new
   return new
 end
 
--- The index of the task, or nil: the job is full.
+-- An AsyncResult, or nil: the job is full.
 local function push(s, job, args, f)
-  local index, why
+  local result, why
   if f then
-    index, why = job:push(args, f)
+    result, why = job:push(args, f)
   else
-    index, why = job:push(args)
+    result, why = job:push(args)
   end
   if why then
     s:check_running(5)
     error(why, 5)
   end
-  return index
+  return result
 end
 
 --- Submits f(args…): an AsyncResult.
@@ -67,23 +66,23 @@ function stream.submit(s, f, args)
     current = open(s, f, key)
   end
   local inline = key == INLINE and f or nil
-  local index = push(s, current.job, args, inline)
-  if not index then
+  local result = push(s, current.job, args, inline)
+  if not result then
     current = open(s, f, key)
-    index = push(s, current.job, args, inline)
+    result = push(s, current.job, args, inline)
   end
-  return Result.of_task(s, current.job, index)
+  return result
 end
 
 --- The same with a policy of its own, in a job of its own.
 function stream.submit_alone(s, f, args, policy)
   local plan = s:plan(f, policy, Submitter.ALL | Submitter.SPREAD)
-  local job = plan:open(1, BYTES, s:numbers(1))
-  local index = push(s, job, args)
+  local job = plan:open(1, BYTES, s:numbers(1)):belong(s)
+  local result = push(s, job, args)
   job:seal()
-  local result = Result.of_task(s, job, index)
-  result.policy, result.label = policy, policy.label
-  result:obey(policy)
+  local inside = core.inflate(result)
+  inside.policy, inside.label = policy, policy.label
+  inside:obey(policy)
   return result
 end
 

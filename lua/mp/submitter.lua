@@ -272,10 +272,9 @@ function Submitter:help(job, task)
 end
 
 --- Sleeps, not long, until the task of the job is over; task nil: until
--- progress is not what was seen.
+-- progress is not what was seen. Who sleeps attends before.
 function Submitter:sleep(job, task, seen, deadline)
   local now = core.time()
-  self:attend(now)
   local left = deadline and math.min(deadline - now, SLICE) or SLICE
   if worker.of(self.id) and not job:wait(task, seen, 0) then
     self:help(job, task)
@@ -292,7 +291,6 @@ function Submitter:sleep_any(jobs, deadline)
     return
   end
   local now = core.time()
-  self:attend(now)
   if worker.of(self.id) then
     self:help(jobs[1])
     return
