@@ -440,6 +440,11 @@ struct mpr_message {
 MPR_API void mpr_message_clear(struct mpr_message *m);
 MPR_API void mpr_message_free(struct mpr_message *m);
 
+/* Makes of to another message with the objects of from, on which it has holds
+ * of its own, and the bytes, which it borrows. -ENOMEM, -E2BIG. */
+MPR_API int mpr_message_share(struct mpr_message *to,
+                              const struct mpr_message *from);
+
 /* Several messages, got at once; starts as {0}. They share memory: each is
  * valid until the next get into the batch, and cleared and freed with it. */
 struct mpr_batch {
@@ -1803,6 +1808,13 @@ MPR_API int mpr_dict_create(mpr_dict *d, const char *name);
 MPR_API int mpr_dict_get(mpr_dict *d, const struct mpr_key *key,
                          struct mpr_message *m);
 
+/* Whether there is a value. */
+MPR_API int mpr_dict_has(mpr_dict *d, const struct mpr_key *key);
+
+/* What mpr_handle_id says of the object that is the key's value: 0 when the
+ * value is anything else. Whoever has that object open saves opening it. */
+MPR_API uint64_t mpr_dict_object(mpr_dict *d, const struct mpr_key *key);
+
 /* Stores a value, which counts as absent from expires_ns (MPR_FOREVER). */
 MPR_API int mpr_dict_set(mpr_dict *d, const struct mpr_key *key,
                          const struct mpr_parcel *parcel, int64_t expires_ns);
@@ -1886,6 +1898,9 @@ typedef struct mpr_list {
 MPR_API int mpr_list_create(mpr_list *l, const char *name);
 MPR_API uint64_t mpr_list_len(mpr_list *l);
 MPR_API int mpr_list_get(mpr_list *l, uint64_t index, struct mpr_message *m);
+MPR_API uint64_t mpr_list_object(mpr_list *l, uint64_t index);
+
+/* The index after the last one appends. */
 MPR_API int mpr_list_set(mpr_list *l, uint64_t index,
                          const struct mpr_parcel *parcel);
 

@@ -3,10 +3,8 @@
 
 #include "arg.h"
 #include "conn.h"
-#include "dict.h"
 #include "freeze.h"
 #include "host.h"
-#include "list.h"
 #include "log.h"
 #include "memory.h"
 #include "object.h"
@@ -17,6 +15,7 @@
 #include "socket.h"
 #include "state.h"
 #include "sync.h"
+#include "tables.h"
 #include "value.h"
 #include "wait.h"
 

@@ -1,87 +1,37 @@
-/* Shared dicts: indexing, and what mp.dict's functions need of C. Plain tables
- * are turned into shared ones by the Lua half before they come here. */
-
-#include "dict.h"
+/* mp.dict: a table that all processes share. Indexing, and the functions of
+ * the module that are one step of the runtime. */
 
 #include "arg.h"
-#include "half.h"
 #include "receive.h"
+#include "tables.h"
 #include "value.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
-/* Updates that were beaten so often keep the others out of the key. */
-enum { TRIES = 8 };
+enum { SMALL = 1024 };
 
 static struct mpl_dict *check(lua_State *L)
 {
-    struct mpl_dict *ud = mpl_checkself(L, &mpl_dict_class);
+    return mpl_checkself(L, &mpl_dict_class);
+}
+
+/* A change may pass this state's own reservation. */
+static mpr_dict *check_writer(lua_State *L)
+{
+    struct mpl_dict *ud = check(L);
 
     if (!ud->d.actor)
         ud->d.actor = mpl_actor(L, mpl_self(L));
-    return ud;
+    return &ud->d;
 }
 
-/* The key at idx; false for what can be no key (then a read finds nothing). */
-static bool get_key(lua_State *L, int idx, struct mpr_key *key)
+_Noreturn static void refused(lua_State *L, int err)
 {
-    size_t size;
-
-    memset(key, 0, sizeof *key);
-    switch (lua_type(L, idx)) {
-    case LUA_TSTRING:
-        key->type = MPR_KEY_STRING;
-        key->string = lua_tolstring(L, idx, &size);
-        key->size = size;
-        return true;
-    case LUA_TNUMBER:
-        if (lua_isinteger(L, idx)) {
-            key->type = MPR_KEY_INTEGER;
-            key->integer = lua_tointeger(L, idx);
-            return true;
-        }
-        key->type = MPR_KEY_FLOAT;
-        key->number = lua_tonumber(L, idx);
-        return key->number == key->number;
-    case LUA_TBOOLEAN:
-        key->type = MPR_KEY_BOOLEAN;
-        key->integer = lua_toboolean(L, idx);
-        return true;
-    }
-    return false;
+    mpl_table_refused(L, err, "mp.dict");
 }
 
-static void check_key(lua_State *L, int idx, struct mpr_key *key)
-{
-    if (get_key(L, idx, key))
-        return;
-    if (lua_type(L, idx) == LUA_TNUMBER)
-        luaL_argerror(L, idx, "key must not be NaN");
-    luaL_argerror(L, idx,
-                  lua_pushfstring(L,
-                                  "key must be a string, number or boolean, "
-                                  "not a %s",
-                                  luaL_typename(L, idx)));
-}
-
-static void push_key(lua_State *L, const struct mpr_key *key)
-{
-    switch (key->type) {
-    case MPR_KEY_STRING:
-        lua_pushlstring(L, key->string, (size_t)key->size);
-        break;
-    case MPR_KEY_INTEGER:
-        lua_pushinteger(L, key->integer);
-        break;
-    case MPR_KEY_FLOAT:
-        lua_pushnumber(L, key->number);
-        break;
-    default:
-        lua_pushboolean(L, key->integer != 0);
-    }
-}
+/* ---- reading ----------------------------------------------------------------- */
 
 struct place {
     mpr_dict *d;
@@ -89,201 +39,262 @@ struct place {
 };
 
 static int get(void *from, struct mpr_message *m, uint64_t max,
-               int64_t deadline)
+               int64_t deadline_ns)
 {
     struct place *p = from;
 
-    (void)max, (void)deadline;
+    (void)max, (void)deadline_ns;
     return mpr_dict_get(p->d, p->key, m);
 }
 
 static int take(void *from, struct mpr_message *m, uint64_t max,
-                int64_t deadline)
+                int64_t deadline_ns)
 {
     struct place *p = from;
 
-    (void)max, (void)deadline;
-    /* It must not be taken before there is room for it. */
-    return m->fixed ? -E2BIG : mpr_dict_take(p->d, p->key, m);
+    (void)max, (void)deadline_ns;
+    return mpr_dict_take(p->d, p->key, m);
 }
 
-/* What a key or a change was refused for. */
-static int refused(lua_State *L, int r)
-{
-    if (r == -EMSGSIZE)
-        return luaL_error(L, "key is too long");
-    if (r == -EINVAL)
-        return luaL_error(L, "no key");
-    mpl_raise(L, r, "mp.dict");
-    return 0;
-}
-
-/* Pushes the value, or nothing: whether there was one. */
+/* Pushes the value, or nothing if there is none: whether there was one. */
 static bool push_value(lua_State *L, mpr_dict *d, const struct mpr_key *key)
 {
+    uint8_t small[SMALL];
+    struct mpr_message m = {.buffer = small, .capacity = SMALL, .fixed = 1};
+    struct mpl_state *S = mpl_self(L);
     struct place p = {d, key};
-    int r = mpl_receive(L, mpl_self(L), get, &p, 0, MPL_FUNCTIONS);
+    int r = mpr_dict_get(d, key, &m);
 
-    if (r == 0)
+    if (r == 0) {
+        struct mpl_refs none = {NULL, 0};
+        int top = lua_gettop(L);
+
+        if (mpl_decode(L, S, small, (size_t)m.size, &none, MPL_FUNCTIONS) != 1)
+            lua_settop(L, top + 1);
         return true;
-    if (r != -ENOENT && r != -EMSGSIZE)
+    }
+    if (r == -E2BIG) {
+        if (mpl_object_push_open(L, S, mpr_dict_object(d, key)))
+            return true;
+        r = mpl_receive(L, S, get, &p, 0, MPL_FUNCTIONS);
+    }
+    if (r < 0 && r != -ENOENT && r != -EMSGSIZE)
         refused(L, r);
-    return false;
+    return r == 0;
 }
 
-/* d[key], also core.dict_get(d, key) -> value | nothing */
+/* d[key] */
+static int dict_index(lua_State *L)
+{
+    struct mpl_dict *ud = check(L);
+    struct mpr_key key;
+
+    return mpl_get_key(L, 2, &key) && push_value(L, &ud->d, &key);
+}
+
+/*** mp.dict.get(d, key [, default]) */
 static int dict_get(lua_State *L)
 {
     struct mpl_dict *ud = check(L);
     struct mpr_key key;
 
-    return get_key(L, 2, &key) && push_value(L, &ud->d, &key);
+    lua_settop(L, 3);
+    mpl_check_key(L, 2, &key);
+    push_value(L, &ud->d, &key); /* or the default is on top */
+    return 1;
 }
 
-static int set(lua_State *L, mpr_dict *d, const struct mpr_key *key, int idx,
-               int64_t expires, int only_new)
+/*** mp.dict.len(d): how many keys there are. */
+static int dict_len(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)mpr_dict_len(&check(L)->d));
+    return 1;
+}
+
+/* #d: a border, as of a table: n such that d[n] is there and d[n + 1] is not;
+ * 0 if d[1] is not. */
+static int dict_border(lua_State *L)
+{
+    mpr_dict *d = &check(L)->d;
+    struct mpr_key key = {.type = MPR_KEY_INTEGER};
+    int64_t n = 0, step = 1;
+
+    for (;; n += step, step *= 2) {
+        key.integer = n + step;
+        if (!mpr_dict_has(d, &key))
+            break;
+    }
+    while (step > 1) {
+        step /= 2;
+        key.integer = n + step;
+        if (mpr_dict_has(d, &key))
+            n += step;
+    }
+    lua_pushinteger(L, n);
+    return 1;
+}
+
+/* ---- changing ------------------------------------------------------------------ */
+
+/* What is stored is at index value; nil removes. */
+static int set(lua_State *L, int value, int64_t expires, bool only_new)
 {
     struct mpl_state *S = mpl_self(L);
     struct mpr_parcel parcel;
+    struct mpr_key key;
     int r;
 
-    do {
-        mpl_encode(L, idx, S, MPL_FUNCTIONS, "value");
-        mpl_codec_parcel(S, &parcel);
-        r = only_new ? mpr_dict_insert(d, key, &parcel, expires)
-                     : mpr_dict_set(d, key, &parcel, expires);
-        if (r == -EINTR)
-            mpl_interrupted(L, S);
-    } while (r == -EINTR);
-    return r;
+    for (;;) {
+        mpr_dict *d;
+
+        if (!lua_isnil(L, value))
+            mpl_encode_item(L, value, S, &parcel);
+        d = check_writer(L); /* a hook of the value may have closed it */
+        mpl_check_key(L, 2, &key);
+        if (lua_isnil(L, value))
+            r = mpr_dict_remove(d, &key);
+        else if (only_new)
+            r = mpr_dict_insert(d, &key, &parcel, expires);
+        else
+            r = mpr_dict_set(d, &key, &parcel, expires);
+        if (r != -EINTR)
+            return r;
+        mpl_interrupted(L, S);
+    }
 }
 
-static void remove_key(lua_State *L, mpr_dict *d, const struct mpr_key *key)
+/* d[key] = value */
+static int dict_newindex(lua_State *L)
 {
+    struct mpr_key key;
     int r;
 
-    while ((r = mpr_dict_remove(d, key)) == -EINTR)
-        mpl_interrupted(L, mpl_self(L));
+    check_writer(L);
+    mpl_check_key(L, 2, &key);
+    mpl_share(L, 3);
+    r = set(L, 3, MPR_FOREVER, false);
     if (r < 0 && r != -ENOENT)
         refused(L, r);
+    return 0;
 }
 
-/* core.dict_set(d, key, value [, seconds]); nil removes. */
+/*** mp.dict.set(d, key, value [, ttl]): with ttl, the value counts as absent
+ * after so many seconds. */
 static int dict_set(lua_State *L)
 {
-    struct mpl_dict *ud = check(L);
     int64_t expires = mpl_checktimeout(L, 4);
     struct mpr_key key;
     int r;
 
-    check_key(L, 2, &key);
-    if (lua_isnoneornil(L, 3)) {
-        remove_key(L, &ud->d, &key);
-        return 0;
-    }
-    r = set(L, &ud->d, &key, 3, expires, 0);
-    return r < 0 ? refused(L, r) : 0;
+    check_writer(L);
+    mpl_check_key(L, 2, &key);
+    luaL_checkany(L, 3);
+    mpl_share(L, 3);
+    r = set(L, 3, expires, false);
+    if (r < 0 && r != -ENOENT)
+        refused(L, r);
+    return 0;
 }
 
-/* d[key] = value: a plain table is first shared by the Lua half (upvalue 2). */
-static int dict_newindex(lua_State *L)
+/*** mp.dict.setdefault(d, key, default): the value of key, which is default
+ * from now on if there was none. */
+static int dict_setdefault(lua_State *L)
 {
-    if (lua_type(L, 3) == LUA_TTABLE) {
-        luaL_checkudata(L, 1, mpl_dict_class.name);
-        if (mpl_half(L, "mp.share") == LUA_TFUNCTION) {
-            lua_pushvalue(L, 3);
-            lua_call(L, 1, 1);
-            lua_replace(L, 3);
-        }
-        lua_settop(L, 3);
-    }
-    return dict_set(L);
-}
-
-/* core.dict_insert(d, key, value) -> boolean: it was new */
-static int dict_insert(lua_State *L)
-{
-    struct mpl_dict *ud = check(L);
     struct mpr_key key;
     int r;
 
-    check_key(L, 2, &key);
-    r = set(L, &ud->d, &key, 3, MPR_FOREVER, 1);
-    if (r < 0 && r != -EEXIST)
-        return refused(L, r);
-    lua_pushboolean(L, r == 0);
+    lua_settop(L, 3);
+    mpl_check_key(L, 2, &key);
+    for (;;) {
+        if (push_value(L, check_writer(L), &key) || lua_isnil(L, 3))
+            return 1;
+        mpl_share(L, 3);
+        r = set(L, 3, MPR_FOREVER, true);
+        if (r == 0)
+            return 1; /* the default itself */
+        if (r != -EEXIST)
+            refused(L, r);
+    }
+}
+
+/*** mp.dict.pop(d, key [, default]): removes key and returns its value. */
+static int dict_pop(lua_State *L)
+{
+    struct mpr_key key;
+    struct place p = {check_writer(L), &key};
+    int r;
+
+    lua_settop(L, 3);
+    mpl_check_key(L, 2, &key);
+    r = mpl_receive(L, mpl_self(L), take, &p, 0, MPL_FUNCTIONS);
+    if (r < 0 && r != -ENOENT)
+        refused(L, r);
     return 1;
 }
 
-/* core.dict_take(d, key) -> value | nothing */
-static int dict_take(lua_State *L)
+/*** mp.dict.popitem(d): removes a pair and returns key and value; nothing from
+ * an empty dict. */
+static int dict_popitem(lua_State *L)
 {
-    struct mpl_dict *ud = check(L);
-    struct mpr_key key;
-    struct place p = {&ud->d, &key};
-    int r;
-
-    check_key(L, 2, &key);
-    r = mpl_receive(L, mpl_self(L), take, &p, 0, MPL_FUNCTIONS);
-    if (r == -ENOENT)
-        return 0;
-    return r < 0 ? refused(L, r) : 1;
-}
-
-/* core.dict_pop(d) -> key, value | nothing */
-static int dict_pop(lua_State *L)
-{
-    struct mpl_dict *ud = check(L);
+    struct mpl_state *S = mpl_self(L);
+    mpr_dict *d = check_writer(L);
     struct mpr_message *bytes = mpl_message_push(L);
-    struct mpr_message *value = mpl_message_push(L);
+    struct mpr_message *m = mpl_message_push(L);
     struct mpl_refs refs;
     struct mpr_key key;
-    int r;
+    int top, r;
 
-    while ((r = mpr_dict_pop(&ud->d, &key, bytes, value)) == -EINTR)
-        mpl_interrupted(L, mpl_self(L));
+    while ((r = mpr_dict_pop(d, &key, bytes, m)) == -EINTR) {
+        mpl_interrupted(L, S);
+        check(L);
+    }
     if (r == -ENOENT)
         return 0;
     if (r < 0)
-        return refused(L, r);
-    push_key(L, &key);
-    refs = (struct mpl_refs){value->refs, value->ref_count};
-    return 1 + mpl_decode(L, mpl_self(L), value->bytes, (size_t)value->size,
-                          &refs, MPL_FUNCTIONS);
+        refused(L, r);
+    mpl_push_key(L, &key);
+    top = lua_gettop(L);
+    refs = (struct mpl_refs){m->refs, m->ref_count};
+    mpl_decode(L, S, m->bytes, (size_t)m->size, &refs, MPL_FUNCTIONS);
+    lua_settop(L, top + 1);
+    return 2;
 }
 
-static void get_scalar(lua_State *L, int arg, lua_Integer otherwise,
-                       struct mpr_scalar *s)
+static struct mpr_scalar check_scalar(lua_State *L, int arg, int64_t otherwise)
 {
-    memset(s, 0, sizeof *s);
-    if (lua_isnoneornil(L, arg)) {
-        s->integer = otherwise;
-        return;
-    }
-    s->is_float = !lua_isinteger(L, arg);
-    if (s->is_float)
-        s->number = luaL_checknumber(L, arg);
+    struct mpr_scalar s = {.integer = otherwise};
+
+    if (lua_isnoneornil(L, arg))
+        return s;
+    luaL_checktype(L, arg, LUA_TNUMBER);
+    s.is_float = !lua_isinteger(L, arg);
+    if (s.is_float)
+        s.number = lua_tonumber(L, arg);
     else
-        s->integer = lua_tointeger(L, arg);
+        s.integer = lua_tointeger(L, arg);
+    return s;
 }
 
-/* core.dict_incr(d, key, by = 1, init = 0) -> sum */
+/*** mp.dict.incr(d, key [, n = 1 [, init = 0]]): adds n to the number at key, or
+ * to init if there is none, and returns the sum. */
 static int dict_incr(lua_State *L)
 {
-    struct mpl_dict *ud = check(L);
+    mpr_dict *d = check_writer(L);
     struct mpr_scalar by, init, sum;
     struct mpr_key key;
     int r;
 
-    check_key(L, 2, &key);
-    get_scalar(L, 3, 1, &by);
-    get_scalar(L, 4, 0, &init);
-    while ((r = mpr_dict_incr(&ud->d, &key, &by, &init, &sum)) == -EINTR)
+    mpl_check_key(L, 2, &key);
+    by = check_scalar(L, 3, 1);
+    init = check_scalar(L, 4, 0);
+    while ((r = mpr_dict_incr(d, &key, &by, &init, &sum)) == -EINTR) {
         mpl_interrupted(L, mpl_self(L));
+        check(L);
+    }
     if (r == -EDOM)
         return luaL_error(L, "attempt to increment a value that is no number");
     if (r < 0)
-        return refused(L, r);
+        refused(L, r);
     if (sum.is_float)
         lua_pushnumber(L, sum.number);
     else
@@ -291,232 +302,180 @@ static int dict_incr(lua_State *L)
     return 1;
 }
 
-static int dict_len(lua_State *L)
-{
-    lua_pushinteger(L, mpr_dict_len(&check(L)->d));
-    return 1;
-}
-
+/*** mp.dict.clear(d) */
 static int dict_clear(lua_State *L)
 {
     mpr_dict_clear(&check(L)->d);
     return 0;
 }
 
-/* ---- update ----------------------------------------------------------------- */
+/* ---- updating --------------------------------------------------------------------- */
 
-/* Decodes what was got and leaves it as it is, for the comparison later. */
-static void push_copy(lua_State *L, const struct mpr_message *was)
+/* fetch(d, key) -> value, token: what replace compares with; nothing if there
+ * is none. */
+static int dict_fetch(lua_State *L)
 {
-    struct mpl_refs refs = {NULL, 0};
-
-    if (was->ref_count) {
-        refs.refs = lua_newuserdatauv(L, was->ref_count * sizeof *refs.refs, 0);
-        for (uint32_t i = 0; i < was->ref_count; i++) {
-            if (mpr_handle_dup(&was->refs[i], &refs.refs[i]) < 0)
-                mpl_raise(L, -ENOMEM, "mp.dict");
-            refs.count++;
-        }
-    }
-    mpl_decode(L, mpl_self(L), was->bytes, (size_t)was->size, &refs,
-               MPL_FUNCTIONS);
-}
-
-/* One attempt: 0, -ESTALE: others were faster, or -errno. Stack: d, key, f,
- * share, was; leaves the new value on top. */
-static int try_update(lua_State *L, mpr_dict *d, const struct mpr_key *key,
-                      struct mpr_message *was)
-{
-    struct mpl_state *S = mpl_self(L);
-    struct mpr_parcel parcel;
-    int r = mpr_dict_get(d, key, was);
-    bool there = r == 0;
-
-    if (r < 0 && r != -ENOENT)
-        return r;
-    lua_settop(L, 5);
-    lua_pushvalue(L, 3);
-    if (there) {
-        int top = lua_gettop(L);
-
-        push_copy(L, was);
-        lua_copy(L, -1, top + 1);
-        lua_settop(L, top + 1);
-    } else {
-        lua_pushnil(L);
-    }
-    lua_call(L, 1, 1);
-    if (lua_type(L, -1) == LUA_TTABLE) {
-        lua_pushvalue(L, 4);
-        lua_insert(L, -2);
-        lua_call(L, 1, 1);
-    }
-    if (lua_isnil(L, -1))
-        return mpr_dict_replace(d, key, there ? was : NULL, NULL);
-    mpl_encode(L, lua_gettop(L), S, MPL_FUNCTIONS, "value");
-    mpl_codec_parcel(S, &parcel);
-    return mpr_dict_replace(d, key, there ? was : NULL, &parcel);
-}
-
-static int attempts(lua_State *L)
-{
-    struct mpl_dict *ud = check(L);
-    struct mpr_message *was = lua_touserdata(L, 5);
-    bool reserved = lua_toboolean(L, lua_upvalueindex(2));
+    mpr_dict *d = &check(L)->d;
+    struct mpr_message *m = mpl_message_push(L);
     struct mpr_key key;
-    int r = -ESTALE;
+    int r;
 
-    check_key(L, 2, &key);
-    for (int i = 0; r == -ESTALE && (reserved || i < TRIES); i++)
-        while ((r = try_update(L, &ud->d, &key, was)) == -EINTR)
-            mpl_interrupted(L, mpl_self(L));
-    if (r == -ESTALE) {
-        lua_pushboolean(L, 0);
-        return 1;
-    }
-    if (r < 0 && r != -ENOENT)
-        return refused(L, r);
-    lua_pushboolean(L, 1);
-    lua_pushvalue(L, -2);
+    mpl_check_key(L, 2, &key);
+    r = mpr_dict_get(d, &key, m);
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0)
+        refused(L, r);
+    mpl_push_decoded(L, mpl_self(L), lua_gettop(L));
+    lua_insert(L, -2);
     return 2;
 }
 
-/* core.dict_update(d, key, f, share) -> the new value */
-static int dict_update(lua_State *L)
+/* replace(d, key, token, value) -> whether the value was still the same. */
+static int dict_replace(lua_State *L)
 {
-    struct mpl_dict *ud = check(L);
+    struct mpl_state *S = mpl_self(L);
+    const struct mpr_message *was = NULL;
+    struct mpr_parcel parcel;
     struct mpr_key key;
-    int r, status;
+    int r;
 
-    check_key(L, 2, &key);
-    luaL_checktype(L, 3, LUA_TFUNCTION);
-    luaL_checktype(L, 4, LUA_TFUNCTION);
     lua_settop(L, 4);
-    mpl_message_push(L);
-    for (int reserved = 0;; reserved = 1) {
-        if (reserved) {
-            while ((r = mpr_dict_reserve(&ud->d, &key)) == -EINTR)
-                mpl_interrupted(L, mpl_self(L));
-            if (r < 0)
-                return refused(L, r);
-        }
-        mpl_state_push(L);
-        lua_pushboolean(L, reserved);
-        lua_pushcclosure(L, attempts, 2);
-        for (int i = 1; i <= 5; i++)
-            lua_pushvalue(L, i);
-        status = lua_pcall(L, 5, LUA_MULTRET, 0);
-        if (reserved)
-            mpr_dict_release(&ud->d);
-        if (status != LUA_OK)
-            return lua_error(L);
-        if (lua_toboolean(L, 6))
-            return lua_gettop(L) - 6;
-        lua_settop(L, 5);
-    }
+    if (!lua_isnil(L, 3))
+        was = luaL_checkudata(L, 3, "mp.Message");
+    do {
+        bool gone = lua_isnil(L, 4);
+        mpr_dict *d;
+
+        if (!gone)
+            mpl_encode_item(L, 4, S, &parcel);
+        d = check_writer(L);
+        mpl_check_key(L, 2, &key);
+        r = mpr_dict_replace(d, &key, was, gone ? NULL : &parcel);
+        if (r == -EINTR)
+            mpl_interrupted(L, S);
+    } while (r == -EINTR);
+    if (r < 0 && r != -ESTALE)
+        refused(L, r);
+    lua_pushboolean(L, r == 0);
+    return 1;
 }
 
-/* ---- snapshots -------------------------------------------------------------- */
-
-static int snapshot_gc(lua_State *L)
+static int guard_release(lua_State *L)
 {
-    mpr_snapshot_free(lua_touserdata(L, 1));
+    mpr_dict *d = luaL_checkudata(L, 1, "mp.dict reservation");
+
+    if (!d->h.block)
+        return 0;
+    mpr_dict_release(d);
+    mpr_handle_close(&d->h);
     return 0;
 }
 
-/* core.dict_snapshot(d) -> keys, values, n: as it was at one instant, in the
- * order of insertion. */
-static int dict_snapshot(lua_State *L)
+/* reserve(d, key) -> what keeps others from changing the key until it is
+ * closed; false when another one is reserved. */
+static int dict_reserve(lua_State *L)
 {
-    struct mpl_dict *ud = check(L);
-    struct mpr_snapshot *s = lua_newuserdatauv(L, sizeof *s, 0);
-    struct mpr_message *m;
+    const mpr_dict *d = check_writer(L);
+    mpr_dict *mine = lua_newuserdatauv(L, sizeof *mine, 0);
     struct mpr_key key;
-    lua_Integer n = 0;
     int r;
 
-    memset(s, 0, sizeof *s);
-    if (luaL_newmetatable(L, "mp.Snapshot")) {
-        lua_pushcfunction(L, snapshot_gc);
+    memset(mine, 0, sizeof *mine);
+    if (luaL_newmetatable(L, "mp.dict reservation")) {
+        lua_pushcfunction(L, guard_release);
         lua_setfield(L, -2, "__gc");
+        lua_pushcfunction(L, guard_release);
+        lua_setfield(L, -2, "__close");
     }
     lua_setmetatable(L, -2);
-    m = mpl_message_push(L);
-    r = mpr_dict_snapshot(&ud->d, s);
+    mpl_check_key(L, 2, &key);
+    r = mpr_handle_dup(&d->h, &mine->h);
     if (r < 0)
-        return refused(L, r);
-    lua_newtable(L);
-    lua_newtable(L);
-    while ((r = mpr_snapshot_next(s, &key, m)) == 1) {
-        struct mpl_refs refs = {m->refs, m->ref_count};
-        int top = lua_gettop(L);
-
-        push_key(L, &key);
-        lua_rawseti(L, top - 1, ++n);
-        mpl_decode(L, mpl_self(L), m->bytes, (size_t)m->size, &refs,
-                   MPL_FUNCTIONS);
-        lua_settop(L, top + 1);
-        lua_rawseti(L, top, n);
-    }
-    if (r < 0)
-        return refused(L, r);
-    lua_pushinteger(L, n);
-    return 3;
+        refused(L, r);
+    mine->actor = d->actor;
+    r = mpr_dict_reserve(mine, &key);
+    if (r == 0)
+        return 1;
+    mpr_handle_close(&mine->h);
+    lua_pushboolean(L, 0);
+    return 1;
 }
 
+/* ---- all --------------------------------------------------------------------------- */
+
+static void push_snapshot(lua_State *L)
+{
+    mpr_dict *d = &check(L)->d;
+    int r = mpr_dict_snapshot(d, &mpl_snapshot_push(L)->s);
+
+    if (r < 0)
+        refused(L, r);
+}
+
+/*** mp.dict.keys(d), values(d), items(d): plain lists, of one instant; items are
+ * {key, value}. */
+static int dict_keys(lua_State *L)
+{
+    push_snapshot(L);
+    mpl_snapshot_list(L, mpl_self(L), MPL_KEYS);
+    return 1;
+}
+
+static int dict_values(lua_State *L)
+{
+    push_snapshot(L);
+    mpl_snapshot_list(L, mpl_self(L), MPL_VALUES);
+    return 1;
+}
+
+static int dict_items(lua_State *L)
+{
+    push_snapshot(L);
+    mpl_snapshot_list(L, mpl_self(L), MPL_PAIRS);
+    return 1;
+}
+
+/* for key, value in pairs(d) do: as it was when the loop began */
+static int dict_pairs(lua_State *L)
+{
+    push_snapshot(L);
+    mpl_snapshot_iterator(L);
+    return 1;
+}
+
+static int dict_tostring(lua_State *L)
+{
+    const struct mpl_dict *ud = mpl_checkclosed(L, &mpl_dict_class);
+
+    if (mpl_object_is_open(&ud->o))
+        return mpl_call_half(L, &mpl_dict_class, "mp.show");
+    lua_pushfstring(L, "mp.dict: %p (closed)", (const void *)ud);
+    return 1;
+}
+
+/* new([name]) */
 static int dict_new(lua_State *L)
 {
     struct mpl_state *S = mpl_self(L);
     const char *name = luaL_optstring(L, 1, NULL);
-    struct mpl_dict *ud;
-    int r;
+    struct mpl_dict *ud = mpl_object_new(L, S, &mpl_dict_class);
+    int r = mpr_dict_create(&ud->d, name);
 
-    mpl_open(L);
-    ud = mpl_object_new(L, S, &mpl_dict_class);
-    r = mpr_dict_create(&ud->d, name);
     if (r < 0)
-        mpl_raise(L, r, "mp.dict");
+        refused(L, r);
     mpl_object_opened(L, S, &ud->o);
     return 1;
-}
-
-/* __len, __pairs, __tostring of the Lua half. */
-static int call_half(lua_State *L, const char *name)
-{
-    luaL_checkudata(L, 1, mpl_dict_class.name);
-    if (mpl_half(L, name) != LUA_TFUNCTION)
-        return luaL_error(L, "mp.dict is not loaded");
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
-}
-
-static int len(lua_State *L)
-{
-    return call_half(L, "mp.dict.border");
-}
-
-static int get_pairs(lua_State *L)
-{
-    return call_half(L, "mp.dict.pairs");
-}
-
-static int to_string(lua_State *L)
-{
-    const struct mpl_dict *ud = mpl_checkclosed(L, &mpl_dict_class);
-
-    if (!mpl_object_is_open(&ud->o)) {
-        lua_pushliteral(L, "mp.dict: closed");
-        return 1;
-    }
-    return call_half(L, "mp.dict.tostring");
 }
 
 static const luaL_Reg methods[] = {{NULL, NULL}};
 
 static const luaL_Reg meta[] = {
-    {"__newindex", dict_newindex}, {"__len", len}, {"__pairs", get_pairs},
-    {"__tostring", to_string},     {NULL, NULL},
+    {"__newindex", dict_newindex},
+    {"__len", dict_border},
+    {"__pairs", dict_pairs},
+    {"__tostring", dict_tostring},
+    {NULL, NULL},
 };
 
 const struct mpl_class mpl_dict_class = {
@@ -527,25 +486,25 @@ const struct mpl_class mpl_dict_class = {
     .kind = MPR_KIND_DICT,
     .methods = methods,
     .meta = meta,
+    .index = dict_index,
 };
 
 void mpl_open_dict(lua_State *L, struct mpl_state *S)
 {
     static const luaL_Reg functions[] = {
-        {"dict_new", dict_new},           {"dict_get", dict_get},
-        {"dict_set", dict_set},           {"dict_insert", dict_insert},
-        {"dict_take", dict_take},         {"dict_pop", dict_pop},
-        {"dict_incr", dict_incr},         {"dict_len", dict_len},
-        {"dict_clear", dict_clear},       {"dict_update", dict_update},
-        {"dict_snapshot", dict_snapshot}, {NULL, NULL},
+        {"new", dict_new},         {"get", dict_get},
+        {"set", dict_set},         {"setdefault", dict_setdefault},
+        {"pop", dict_pop},         {"popitem", dict_popitem},
+        {"incr", dict_incr},       {"len", dict_len},
+        {"clear", dict_clear},     {"keys", dict_keys},
+        {"values", dict_values},   {"items", dict_items},
+        {"fetch", dict_fetch},     {"replace", dict_replace},
+        {"reserve", dict_reserve}, {NULL, NULL},
     };
 
     mpl_class_open(L, S, &mpl_dict_class);
-    luaL_getmetatable(L, mpl_dict_class.name);
-    mpl_state_push(L);
-    lua_pushcclosure(L, dict_get, 1);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    lua_newtable(L);
     mpl_state_push(L);
     luaL_setfuncs(L, functions, 1);
+    lua_setfield(L, -2, "dict");
 }

@@ -38,21 +38,27 @@ void mpl_object_opened(lua_State *L, struct mpl_state *S, struct mpl_object *o)
     S->connections += o->class->kind == MPR_KIND_CONNECTION;
 }
 
+bool mpl_object_push_open(lua_State *L, struct mpl_state *S, uint64_t id)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, S->objects);
+    if (lua_rawgeti(L, -1, (lua_Integer)id) == LUA_TUSERDATA &&
+        mpl_object_is_open(lua_touserdata(L, -1))) {
+        lua_remove(L, -2);
+        return true;
+    }
+    lua_pop(L, 2); /* nothing, or what had the id before it was another's */
+    return false;
+}
+
 void mpl_object_push(lua_State *L, struct mpl_state *S, mpr_handle *h)
 {
     const struct mpl_class *class = class_of_kind(S, h->kind);
     struct mpl_object *o;
 
-    lua_rawgeti(L, LUA_REGISTRYINDEX, S->objects);
-    if (lua_rawgeti(L, -1, (lua_Integer)mpr_handle_id(h)) == LUA_TUSERDATA) {
-        o = lua_touserdata(L, -1);
-        if (mpl_object_is_open(o)) { /* else its place is another's now */
-            lua_remove(L, -2);
-            mpr_handle_close(h);
-            return;
-        }
+    if (mpl_object_push_open(L, S, mpr_handle_id(h))) {
+        mpr_handle_close(h);
+        return;
     }
-    lua_pop(L, 2);
     if (class && class->variant)
         class = class->variant(h);
     if (!class) {

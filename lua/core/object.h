@@ -76,6 +76,10 @@ void mpl_object_opened(lua_State *L, struct mpl_state *S, struct mpl_object *o);
  * a new one. */
 void mpl_object_push(lua_State *L, struct mpl_state *S, mpr_handle *h);
 
+/* Pushes the userdata of the object with that id (mpr_handle_id), if it is open
+ * in this state. */
+bool mpl_object_push_open(lua_State *L, struct mpl_state *S, uint64_t id);
+
 /* Any object of ours, open or closed; NULL for anything else. */
 struct mpl_object *mpl_object_test(lua_State *L, struct mpl_state *S, int idx);
 

@@ -13,9 +13,9 @@ local dict = require "mp.dict"
 local default = require "mp.default"
 local Error = require "mp.error"
 local log = require "mp.log"
+local list = require "mp.list"
 local manager = require "mp.manager"
 local pool = require "mp.pool"
-local list = require "mp.list"
 local listener = require "mp.listener"
 local poll = require "mp.poll"
 local process = require "mp.process"
@@ -53,7 +53,7 @@ local mp = {
   stop = Error.stop,
 
   dict = dict,
-  list = list,
+  list = list.new,
 
   Pipe = core.Pipe,
   Listener = listener.listen,

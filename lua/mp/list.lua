@@ -1,155 +1,102 @@
---- Shared lists: `mp.list([t])`. `l[i]`, `#l`, `ipairs(l)`, and methods. Plain
--- tables put into one become shared themselves.
+--- Shared lists: `mp.list([t [, options]])`. `l[i]`, `#l`, `ipairs(l)` and
+-- `pairs(l)` (a snapshot) are as a table's, everything else is a method. Plain
+-- tables that are put into one become shared themselves.
+--
+--     local l = mp.list { 3, 1, 2 }
+--     mp.spawn(function() l:append(0) end):join()
+--     l:sort()
 
 local core = require "mp.core"
-local dict = require "mp.dict"
+local share = require "mp.share"
 
-local list = {}
+local TRIES <const> = 8 -- to order, before the list is reserved
 
-local share = dict.share
-
---- A shared list of the sequence t; memo: what is shared already.
-local function of(t, memo)
-  local l = core.list_new()
-  memo[t] = l
-  for i = 1, #t do
-    core.list_insert(l, 0, share(t[i], memo))
+--- A new list with the items of t. options: name, for messages.
+local function new(t, options)
+  local name
+  for k, v in pairs(options or {}) do
+    if k ~= "name" then
+      error(("bad argument #2 to 'list' (invalid option '%s')"):format(tostring(k)), 2)
+    elseif type(v) ~= "string" then
+      error("bad argument #2 to 'list' (field 'name' must be a string)", 2)
+    end
+    name = v
   end
-  return l
-end
-
-local OPTIONS = { name = true }
-
-function list.new(t, options)
-  if t ~= nil and type(t) ~= "table" then
+  if t ~= nil and type(t) ~= "table" and core.type(t) ~= "list" then
     error(("bad argument #1 to 'list' (table expected, got %s)"):format(core.typename(t)), 2)
   end
-  for k in pairs(options or {}) do
-    if not OPTIONS[k] then
-      error(("invalid option '%s'"):format(tostring(k)), 2)
-    end
-  end
-  local l = core.list_new(options and options.name)
-  local memo = t and { [t] = l }
-  for i = 1, t and (t.n or #t) or 0 do
-    core.list_insert(l, 0, share(t[i], memo))
+  local l <const> = core.list.new(name)
+  if t then
+    local n <const> = type(t) == "table" and math.type(t.n) == "integer" and t.n or #t
+    share.fill_list(l, t, n, { [t] = l })
   end
   return l
 end
 
-local methods = {}
+local methods <const> = core.list.methods
 
-function methods.append(l, value)
-  core.list_insert(l, 0, share(value))
-end
-
---- l:insert(i, value): before the item at i; l:insert(value): at the end.
-function methods.insert(l, ...)
-  if select("#", ...) == 1 then
-    return methods.append(l, ...)
-  end
-  local i, value = ...
-  if math.type(i) ~= "integer" then
+local function check(l, name)
+  if core.type(l) ~= "list" then
     error(
-      ("bad argument #1 to 'insert' (integer expected, got %s)"):format(core.typename(i)),
-      2
+      ("bad argument #1 to '%s' (mp.list expected, got %s)"):format(name, core.typename(l)),
+      3
     )
   end
-  if i < 1 or i > #l + 1 then
-    error("bad argument #1 to 'insert' (position out of bounds)", 2)
+end
+
+-- Puts the items in the order that make(values, n) gives: order[i] is the index
+-- of what comes to i.
+local function arrange(l, make)
+  local function try()
+    local values <const>, n <const>, version <const> = core.list.values(l)
+    return core.list.arrange(l, version, make(values, n), n)
   end
-  core.list_insert(l, i > #l and 0 or i, share(value))
-end
-
---- Removes and returns the item at i, or the last; nil when there is none.
-function methods.pop(l, i)
-  if i == nil then
-    return core.list_take(l, 0)
-  end
-  return core.list_take(l, i)
-end
-
---- Removes the first item that is equal: whether there was one.
-function methods.remove(l, value)
-  return core.list_remove(l, value)
-end
-
-function methods.extend(l, t)
-  local items = core.type(t) == "list" and core.list_snapshot(t) or t
-  if type(items) ~= "table" then
-    error(("bad argument #1 to 'extend' (table expected, got %s)"):format(core.typename(t)), 2)
-  end
-  for i = 1, items.n or #items do
-    core.list_insert(l, 0, share(items[i]))
-  end
-end
-
---- The place of the first equal item, from place `from` on; nil: none.
-function methods.index(l, value, from)
-  local i = core.list_find(l, from or 1, value)
-  return i > 0 and i or nil
-end
-
-function methods.count(l, value)
-  return core.list_count(l, value)
-end
-
-function methods.clear(l)
-  core.list_clear(l)
-end
-
---- A plain table with all of it, shared tables within it too.
-function methods.copy(l)
-  return dict.plain(l, {})
-end
-
-local TRIES <const> = 8
-
--- Orders the items as `arranged(items, n)` says: again when others changed the
--- list meanwhile, in the end with the others kept out.
-local function arrange(l, arranged)
   for _ = 1, TRIES do
-    local items, n, version = core.list_snapshot(l)
-    if core.list_arrange(l, version, arranged(items, n), n) then
+    if try() then
       return
     end
   end
-  core.list_reserve(l)
-  local ok, err = pcall(function()
-    local items, n, version = core.list_snapshot(l)
-    core.list_arrange(l, version, arranged(items, n), n)
-  end)
-  core.list_release(l)
-  if not ok then
-    error(err, 0)
-  end
+  repeat
+    local _ <close> = core.list.reserve(l)
+  until try()
 end
 
-local function numbers(n)
-  local order = {}
-  for i = 1, n do
-    order[i] = i
-  end
-  return order
+local function less(a, b)
+  return a < b
 end
 
---- Sorts the list, with < or the given function.
-function methods.sort(l, less)
-  less = less or function(a, b)
-    return a < b
+--- Sorts the list by before(a, b), or by <. Equal items keep their order. The
+-- function runs with nothing held; if others change the list meanwhile, it runs
+-- again.
+function methods.sort(l, before)
+  check(l, "sort")
+  if before ~= nil and type(before) ~= "function" then
+    error(
+      ("bad argument #2 to 'sort' (function expected, got %s)"):format(core.typename(before)),
+      2
+    )
   end
-  arrange(l, function(items, n)
-    local order = numbers(n)
-    table.sort(order, function(a, b)
-      return less(items[a], items[b])
+  before = before or less
+  arrange(l, function(values, n)
+    local order <const> = {}
+    for i = 1, n do
+      order[i] = i
+    end
+    table.sort(order, function(i, j)
+      if before(values[i], values[j]) then
+        return true
+      end
+      return i < j and not before(values[j], values[i])
     end)
     return order
   end)
 end
 
+--- Turns the list round.
 function methods.reverse(l)
+  check(l, "reverse")
   arrange(l, function(_, n)
-    local order = {}
+    local order <const> = {}
     for i = 1, n do
       order[i] = n + 1 - i
     end
@@ -157,30 +104,10 @@ function methods.reverse(l)
   end)
 end
 
-local MOST <const> = 20 -- items that are printed
-
-function list.show(l, depth)
-  local items, n = core.list_snapshot(l)
-  local parts = {}
-  for i = 1, math.min(n, MOST) do
-    parts[i] = dict.show_value(items[i], depth)
-  end
-  if n > MOST then
-    parts[#parts + 1] = ("… %d more"):format(n - MOST)
-  end
-  return "{" .. table.concat(parts, ", ") .. "}"
+--- A plain table with the same items, tables in it too.
+function methods.copy(l)
+  check(l, "copy")
+  return share.copy(l)
 end
 
-dict.list = of
-dict.list_items = core.list_snapshot
-dict.list_show = list.show
-core.set_half("mp.list.methods", methods)
-core.set_half("mp.list.tostring", function(l)
-  return "mp.list: " .. list.show(l, 1)
-end)
-
-return setmetatable(list, {
-  __call = function(_, ...)
-    return list.new(...)
-  end,
-})
+return { new = new }

@@ -22,37 +22,33 @@ int mpri_body_create(mpr_handle *h, uint64_t capacity)
     if (err < 0)
         return err;
     b = mpri_data(h);
-    b->capacity = (size - sizeof *b) / each;
+    mpri_store_rlx(&b->capacity, (size - sizeof *b) / each);
     mpri_block_become(h, MPR_KIND_SEQUENCE);
     return 0;
 }
 
-uint64_t mpri_body_find(struct mpri_body *b, uint64_t position)
+uint64_t mpri_span_find(struct mpri_body *b, struct mpri_span s,
+                        uint64_t position)
 {
-    uint64_t first = mpri_load_acq(&b->first), last = mpri_load_acq(&b->last);
-    uint64_t low = first, high, guess, start;
+    uint64_t low = s.first, high = s.last, guess;
 
-    if (last > b->capacity || first >= last)
-        return 0;
     /* Where it is if all leaves are full, as appending leaves them. */
-    start = mpri_load_acq(&b->start[first]);
-    guess = first + (position - start) / MPRI_LEAF_ITEMS;
-    high = last;
-    if (guess >= first && guess < last) {
-        if (mpri_load_acq(&b->start[guess]) <= position) {
+    guess = low + (position - mpri_word_load(&b->start[low])) / MPRI_LEAF_ITEMS;
+    if (guess >= low && guess < high) {
+        if (mpri_word_load(&b->start[guess]) <= position) {
             low = guess;
-            if (guess + 1 == last ||
-                mpri_load_acq(&b->start[guess + 1]) > position)
+            if (guess + 1 == high ||
+                mpri_word_load(&b->start[guess + 1]) > position)
                 return guess;
         } else {
             high = guess;
         }
     }
-    /* start[low] <= position < start[high] */
+    /* start[low] <= position < start[high], if nobody changes them. */
     while (low + 1 < high) {
         uint64_t middle = low + (high - low) / 2;
 
-        if (mpri_load_acq(&b->start[middle]) <= position)
+        if (mpri_word_load(&b->start[middle]) <= position)
             low = middle;
         else
             high = middle;
@@ -149,7 +145,8 @@ static void drop_held(struct mpri_body *b)
 static void destroy(struct mpri_block *block)
 {
     struct mpri_body *b = mpri_block_data(block);
-    uint64_t to = b->own_to < b->capacity ? b->own_to : b->capacity;
+    uint64_t capacity = mpri_load_rlx(&b->capacity);
+    uint64_t to = b->own_to < capacity ? b->own_to : capacity;
 
     if (b->held == MPRI_HELD_ALL)
         drop_all_refs(b);

@@ -38,26 +38,69 @@ struct mpri_body {
     uint64_t own_from; /* the leaves that destroy drops: [own_from, own_to) */
     uint64_t own_to;
     uint64_t held;     /* and what so many items in them hold */
-    uint64_t capacity; /* Fixed after create: places for leaves */
+    mpri_a64 capacity; /* Fixed after create: places for leaves */
     mpri_a64 start[];  /* then as many branches */
 };
+
+/* Which leaves there are. Whoever reads without the lock takes it before the
+ * look at the generation that makes it true, and stays within it: then what it
+ * reads is memory of a body, if perhaps not of this one any more. */
+struct mpri_span {
+    uint64_t first;
+    uint64_t last;
+    uint64_t capacity;
+};
+
+static inline struct mpri_span mpri_body_span(const struct mpri_body *b)
+{
+    struct mpri_span s = {
+        .first = mpri_word_load(&b->first),
+        .last = mpri_word_load(&b->last),
+        .capacity = mpri_word_load(&b->capacity),
+    };
+
+    return s;
+}
+
+static inline struct mpri_branch *
+mpri_span_branch(struct mpri_body *b, struct mpri_span s, uint64_t i)
+{
+    return (struct mpri_branch *)(void *)(b->start + s.capacity) + i;
+}
+
+static inline struct mpri_view mpri_span_leaf(struct mpri_body *b,
+                                              struct mpri_span s, uint64_t i)
+{
+    struct mpri_branch *branch = mpri_span_branch(b, s, i);
+    uint64_t leaf = mpri_word_load(&branch->leaf);
+    struct mpri_view v = {
+        .words = leaf ? mpri_block_data(mpri_at(leaf)) : NULL,
+        .layout = mpri_word_load(&branch->layout),
+    };
+
+    return v;
+}
+
+/* The leaf in which a position, base <= position < end, is. */
+uint64_t mpri_span_find(struct mpri_body *b, struct mpri_span s,
+                        uint64_t position);
+
+/* The same for who has the lock. */
 
 static inline struct mpri_branch *mpri_body_branch(struct mpri_body *b,
                                                    uint64_t i)
 {
-    return (struct mpri_branch *)(void *)(b->start + b->capacity) + i;
+    return mpri_span_branch(b, mpri_body_span(b), i);
 }
 
 static inline struct mpri_view mpri_body_leaf(struct mpri_body *b, uint64_t i)
 {
-    struct mpri_branch *branch = mpri_body_branch(b, i);
-    uint64_t leaf = mpri_load_acq(&branch->leaf);
-    struct mpri_view v = {
-        .words = leaf ? mpri_block_data(mpri_at(leaf)) : NULL,
-        .layout = mpri_load_acq(&branch->layout),
-    };
+    return mpri_span_leaf(b, mpri_body_span(b), i);
+}
 
-    return v;
+static inline uint64_t mpri_body_find(struct mpri_body *b, uint64_t position)
+{
+    return mpri_span_find(b, mpri_body_span(b), position);
 }
 
 /* The position after the last item of leaf i. The list is locked. */
@@ -66,10 +109,6 @@ static inline uint64_t mpri_body_stop(struct mpri_body *b, uint64_t i)
     return mpri_load_rlx(i + 1 < mpri_load_rlx(&b->last) ? &b->start[i + 1]
                                                          : &b->end);
 }
-
-/* The leaf in which a position, base <= position < end, is. What a reader
- * without the lock gets is < capacity, and right if nothing changed. */
-uint64_t mpri_body_find(struct mpri_body *b, uint64_t position);
 
 /* Makes a body with places for that many leaves, or a few more: one hold,
  * PRIVATE. It owns nothing. -ENOMEM. */

@@ -170,6 +170,38 @@ int mpr_dict_get(mpr_dict *d, const struct mpr_key *key, struct mpr_message *m)
     return err < 0 ? err : get(table_of(d), &k, m);
 }
 
+int mpr_dict_has(mpr_dict *d, const struct mpr_key *key)
+{
+    struct mpri_table *t = table_of(d);
+    unsigned looks = 0;
+    struct mpri_key k;
+    struct look look;
+    bool there;
+
+    if (mpri_key_make(&k, key) < 0)
+        return 0;
+    for (;; look_again(t, &k, &looks)) {
+        if (!look_at(t, &k, &look))
+            continue;
+        there = look.e.words && !mpri_kept_expired(&look.e.kept);
+        if (mpri_sight_holds(&look.sight))
+            return there;
+    }
+}
+
+uint64_t mpr_dict_object(mpr_dict *d, const struct mpr_key *key)
+{
+    struct mpri_key k;
+    struct look look;
+    uint64_t object;
+
+    if (mpri_key_make(&k, key) < 0 || !look_at(table_of(d), &k, &look) ||
+        !look.e.words || mpri_kept_expired(&look.e.kept))
+        return 0;
+    object = mpri_kept_object(&look.e.kept);
+    return mpri_sight_holds(&look.sight) ? object : 0;
+}
+
 /* ---- changing ------------------------------------------------------------------ */
 
 static int change(mpr_dict *d, struct mpri_change *c, const struct mpr_key *key)

@@ -309,7 +309,7 @@ static void arithmetic(void)
 static void time_limits(void)
 {
     struct mpr_scalar one = {.integer = 1}, none = {0}, sum;
-    int64_t until = mpr_after(0.2);
+    int64_t until = mpr_after(SLOWER > 1 ? 2 : 0.5);
     struct mpr_message m = {0};
     struct given g;
     mpr_dict d;

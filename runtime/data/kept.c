@@ -125,3 +125,14 @@ bool mpri_kept_same(const struct mpri_kept *c, const struct mpr_message *m)
         return false;
     return mpri_words_equal(c->bytes, m->bytes, m->size);
 }
+
+uint64_t mpri_kept_object(const struct mpri_kept *c)
+{
+    uint8_t bytes[8];
+
+    if ((c->flags & (MPRI_KEPT_REF | MPRI_KEPT_BOX)) != MPRI_KEPT_REF ||
+        c->size != 2)
+        return 0;
+    mpri_words_get(bytes, sizeof bytes, c->bytes, c->size);
+    return bytes[0] == MPR_TAG_OBJECT && bytes[1] == 0 ? c->ref : 0;
+}

@@ -137,4 +137,7 @@ int mpri_kept_give(const struct mpri_kept *c, mpr_handle *h,
  * the same box. */
 bool mpri_kept_same(const struct mpri_kept *c, const struct mpr_message *m);
 
+/* The object that the value is, and nothing else: its offset, or 0. */
+uint64_t mpri_kept_object(const struct mpri_kept *c);
+
 #endif

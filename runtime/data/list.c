@@ -67,14 +67,15 @@ struct look {
 static bool holds(const struct look *look)
 {
     return mpri_sight_holds(&look->sight) &&
-           (!look->end || mpri_load_acq(look->end) > look->position);
+           (!look->end || mpri_word_load(look->end) > look->position);
 }
 
 /* 1: look tells; 0: there is no such item, if the look holds; -EAGAIN. */
 static int look_at(struct mpri_list *l, uint64_t index, struct look *look)
 {
     struct mpri_body *b;
-    uint64_t base, end, c;
+    uint64_t base, end, start, c;
+    struct mpri_span span;
     struct mpri_view v;
 
     look->end = NULL;
@@ -85,24 +86,27 @@ static int look_at(struct mpri_list *l, uint64_t index, struct look *look)
     b = mpri_list_body(l);
     if (!b)
         return 0;
-    /* Before it is followed, and again before a leaf is: a moment ago it was
-     * the list's. */
+    /* Before it is followed, and again for each step further: a moment ago it
+     * was the list's. */
     if (!mpri_sight_holds(&look->sight))
         return -EAGAIN;
-    base = mpri_load_acq(&b->base);
-    end = mpri_load_acq(&b->end);
+    base = mpri_word_load(&b->base);
+    end = mpri_word_load(&b->end);
+    span = mpri_body_span(b);
     look->sight.word[1] = &b->base;
     look->sight.seen[1] = base;
+    if (!mpri_sight_holds(&look->sight))
+        return -EAGAIN;
     if (index < 1 || index > end - base)
         return 0;
     look->position = base + index - 1;
-    c = mpri_body_find(b, look->position);
-    v = mpri_body_leaf(b, c);
-    base = mpri_load_acq(&b->start[c]);
+    c = mpri_span_find(b, span, look->position);
+    v = mpri_span_leaf(b, span, c);
+    start = mpri_word_load(&b->start[c]);
     if (!mpri_sight_holds(&look->sight))
         return -EAGAIN;
     look->end = &b->end;
-    if (!mpri_leaf_item(v, (uint32_t)(look->position - base), &look->item))
+    if (!mpri_leaf_item(v, (uint32_t)(look->position - start), &look->item))
         return -EAGAIN;
     return 1;
 }
@@ -159,6 +163,17 @@ int mpr_list_get(mpr_list *l, uint64_t index, struct mpr_message *m)
     return r;
 }
 
+uint64_t mpr_list_object(mpr_list *l, uint64_t index)
+{
+    struct look look;
+    uint64_t object;
+
+    if (look_at(list_of(l), index, &look) != 1)
+        return 0;
+    object = mpri_kept_object(&look.item.kept);
+    return holds(&look) ? object : 0;
+}
+
 uint64_t mpr_list_len(mpr_list *list)
 {
     struct mpri_list *l = list_of(list);
@@ -171,10 +186,10 @@ uint64_t mpr_list_len(mpr_list *list)
         if (generation & 1 || mpri_load_acq(&l->generation) != generation)
             continue;
         if (b) {
-            uint64_t base = mpri_load_acq(&b->base);
+            uint64_t base = mpri_word_load(&b->base);
 
-            n = mpri_load_acq(&b->end) - base;
-            if (mpri_load_acq(&b->base) != base)
+            n = mpri_word_load(&b->end) - base;
+            if (mpri_word_load(&b->base) != base)
                 continue;
         }
         if (mpri_load_acq(&l->generation) == generation)

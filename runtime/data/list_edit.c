@@ -42,7 +42,7 @@ static int set_once(struct mpri_list *l, uint64_t index,
 {
     struct mpri_body *b;
     struct mpri_part p;
-    uint64_t position;
+    uint64_t position, n;
     int r;
 
     mpri_list_lock(l);
@@ -50,10 +50,14 @@ static int set_once(struct mpri_list *l, uint64_t index,
     if (r != MPRI_READY)
         return r;
     b = mpri_list_body(l);
-    if (index < 1 || index > mpri_list_length(b)) {
+    n = mpri_list_length(b);
+    if (index < 1 || index > n + 1) {
         mpri_list_unlock(l);
         return -ERANGE;
     }
+    if (index == n + 1)
+        return b ? mpri_end_append(l, b, value, supply)
+                 : mpri_end_first(l, value, supply);
     position = mpri_load_rlx(&b->base) + index - 1;
     p = mpri_step_part(b, mpri_body_find(b, position));
     if (!mpri_step_has_room(b, &p, mpri_item_words(value))) {

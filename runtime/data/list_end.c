@@ -123,7 +123,7 @@ int mpri_end_append(struct mpri_list *l, struct mpri_body *b,
     if (r == -ENOSPC) {
         struct mpri_part p = mpri_step_part(b, last - 1);
 
-        if (last == b->capacity && p.from < p.to)
+        if (last == mpri_load_rlx(&b->capacity) && p.from < p.to)
             return grow_body(l, b, supply);
         return add_leaf(l, b, &p, value, supply);
     }

@@ -169,7 +169,7 @@ static int edit(struct mpri_list *l, struct mpri_body *b, struct edit *e,
     if (r != MPRI_READY)
         return r;
     if (e->leaves == 2)
-        in_place = e->p.is_last && e->p.c + 1 < b->capacity;
+        in_place = e->p.is_last && e->p.c + 1 < mpri_load_rlx(&b->capacity);
     if (!in_place)
         return edit_middle(l, b, e, supply);
     r = edit_end(l, b, e, supply);

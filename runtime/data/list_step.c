@@ -162,8 +162,7 @@ int mpri_step_need_leaf(struct mpri_list *l, struct mpri_leaf *leaf,
 int mpri_step_need_body(struct mpri_list *l, mpr_handle *body,
                         uint64_t capacity)
 {
-    if (body->block &&
-        ((struct mpri_body *)mpri_data(body))->capacity >= capacity)
+    if (body->block && mpri_body_span(mpri_data(body)).capacity >= capacity)
         return MPRI_READY;
     mpri_list_unlock(l);
     mpri_drop(body);

@@ -5,8 +5,8 @@
  * counts changes of several words: odd while one is made, by the owner of the
  * lock that guards them. */
 
-#include "base/atomic.h"
 #include "base/testpoint.h"
+#include "data/words.h"
 
 #include <stdbool.h>
 
@@ -22,7 +22,7 @@ static inline bool mpri_sight_holds(const struct mpri_sight *s)
     /* Pairs with: writers, who change a word before what it stands for. The
      * loads before this were acquire, so they were made before. */
     return mpri_load_acq(s->word[0]) == s->seen[0] &&
-           mpri_load_acq(s->word[1]) == s->seen[1];
+           mpri_word_load(s->word[1]) == s->seen[1];
 }
 
 /* The lock is held, from odd to even; what is between is a transaction. */

@@ -174,6 +174,22 @@ int mpri_message_block(const struct mpr_parcel *p, mpr_handle *block)
     return 0;
 }
 
+int mpr_message_share(struct mpr_message *to, const struct mpr_message *from)
+{
+    int err;
+
+    mpr_message_clear(to);
+    err = mpri_message_reserve(to, 0, from->ref_count);
+    for (uint32_t i = 0; err == 0 && i < from->ref_count; i++) {
+        err = mpr_handle_dup(&from->refs[i], &to->refs[i]);
+        if (err == 0)
+            to->ref_count++;
+    }
+    to->bytes = from->bytes;
+    to->size = from->size;
+    return err;
+}
+
 void mpr_message_clear(struct mpr_message *m)
 {
     close_refs(m);
