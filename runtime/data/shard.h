@@ -2,7 +2,7 @@
 #define MPR_DATA_SHARD_H
 
 /* A shard: the part of a shared dict that has the keys of one range of hashes,
- * some dozens, under a lock of its own. It names the image in which they lie
+ * about a hundred, under a lock of its own. It names the image in which they lie
  * (data/image.h).
  *
  * Most changes are one store of one slot in the image. What is replaced stays

@@ -23,7 +23,7 @@ enum {
     MPRI_SEGMENTS = 8, /* segment k has the shards 4^k … 4^(k+1) - 1 */
     MPRI_SEGMENTS_MORE = 3,
     MPRI_SHARDS_MAX = 1 << 2 * (MPRI_SEGMENTS + MPRI_SEGMENTS_MORE),
-    MPRI_SHARD_KEYS = 64, /* with more, the table gets another shard */
+    MPRI_SHARD_KEYS = 128, /* with more, the table gets another shard */
     MPRI_TABLE_LABEL = 32,
 };
 
