@@ -6,6 +6,7 @@
 enum {
     RING = 4096, /* cells, a power of two */
     SPIN = 200,
+    AWAKE = 0,
 };
 
 static void check_sum(uint64_t sum, uint64_t count)
@@ -17,17 +18,17 @@ static void check_sum(uint64_t sum, uint64_t count)
 
 static struct ring {
     alignas(64) _Atomic uint32_t head; /* written by the consumer */
-    _Atomic uint32_t consumer_sleeps;
+    _Atomic uint32_t consumer;         /* AWAKE, or what it sleeps for */
     alignas(64) _Atomic uint32_t tail; /* written by the producer */
-    _Atomic uint32_t producer_sleeps;
+    _Atomic uint32_t producer;
     alignas(64) uint64_t cells[RING];
 } * ring;
 
-/* Waits until *word is not `seen`: spins, then sleeps. The flag is set before
- * the word is looked at again, the word is written before the flag is looked
- * at: one of the two sees the other. */
+/* Waits until *word is not `seen`: spins, then sleeps. What it sleeps for is
+ * said before the word is looked at again, the word is written before that is
+ * looked at: one of the two sees the other. */
 static uint32_t changed(_Atomic uint32_t *word, uint32_t seen,
-                        _Atomic uint32_t *sleeps)
+                        _Atomic uint32_t *sleeper)
 {
     uint32_t now;
     for (unsigned tries = 0; tries < SPIN; tries++) {
@@ -37,21 +38,25 @@ static uint32_t changed(_Atomic uint32_t *word, uint32_t seen,
         floor_pause();
     }
     for (;;) {
-        atomic_store(sleeps, 1);
+        atomic_store(sleeper, seen + 1);
         if ((now = atomic_load(word)) != seen)
             return now;
         floor_sleep(word, seen);
     }
 }
 
+/* Wakes whoever sleeps for this value or an older one. Who has seen it already
+ * sleeps for the next: its mark stays. */
 static void publish(_Atomic uint32_t *word, uint32_t value,
-                    _Atomic uint32_t *sleeps)
+                    _Atomic uint32_t *sleeper)
 {
+    uint32_t marked;
+
     atomic_store(word, value);
-    if (atomic_load(sleeps)) {
-        atomic_store(sleeps, 0);
+    marked = atomic_load(sleeper);
+    if (marked != AWAKE && marked != value + 1 &&
+        atomic_compare_exchange_strong(sleeper, &marked, AWAKE))
         floor_wake(word, 1);
-    }
 }
 
 static const uint64_t one_count = 2000000;
@@ -61,9 +66,9 @@ static void produce(void)
     uint32_t head = 0, tail = 0;
     for (uint64_t i = 1; i <= one_count; i++) {
         if (tail - head == RING)
-            head = changed(&ring->head, head, &ring->producer_sleeps);
+            head = changed(&ring->head, head, &ring->producer);
         ring->cells[tail++ % RING] = i;
-        publish(&ring->tail, tail, &ring->consumer_sleeps);
+        publish(&ring->tail, tail, &ring->consumer);
     }
 }
 
@@ -73,9 +78,9 @@ static void consume(void)
     uint64_t sum = 0;
     for (uint64_t i = 1; i <= one_count; i++) {
         if (head == tail)
-            tail = changed(&ring->tail, tail, &ring->consumer_sleeps);
+            tail = changed(&ring->tail, tail, &ring->consumer);
         sum += ring->cells[head++ % RING];
-        publish(&ring->head, head, &ring->producer_sleeps);
+        publish(&ring->head, head, &ring->producer);
     }
     check_sum(sum, one_count);
 }
