@@ -66,5 +66,19 @@ check holds barrier -DPARTIES=2 -DROUNDS=2 -DDEATHS=1 -DRESETS=1
 check holds barrier -DPARTIES=2 -DROUNDS=2 -DDEATHS=0 -DRESETS=2
 check fails barrier -DPARTIES=2 -DROUNDS=2 -DDEATHS=0 -DRESETS=1 -DCARELESS
 
+check holds gate -DSLEEPERS=2 -DOPENERS=2 -DDEATHS=0
+check holds gate -DSLEEPERS=3 -DOPENERS=2 -DDEATHS=0
+check holds gate -DSLEEPERS=2 -DOPENERS=2 -DDEATHS=1
+check fails gate -DSLEEPERS=2 -DOPENERS=2 -DDEATHS=0 -DCARELESS
+
+check holds queue -DPUTTERS=1 -DGETTERS=1 -DEACH=6 -DDEATHS=1
+check holds queue -DPUTTERS=2 -DGETTERS=1 -DEACH=2 -DDEATHS=1
+check holds queue -DPUTTERS=1 -DGETTERS=2 -DEACH=5 -DDEATHS=1
+check holds queue -DPUTTERS=2 -DGETTERS=2 -DEACH=1 -DDEATHS=1
+check holds queue -DPUTTERS=1 -DGETTERS=2 -DEACH=3 -DDEATHS=2
+check holds queue -DFIXED -DPUTTERS=2 -DGETTERS=1 -DEACH=2 -DDEATHS=1
+check holds queue -DFIXED -DPUTTERS=1 -DGETTERS=2 -DEACH=5 -DDEATHS=1
+check fails queue -DPUTTERS=2 -DGETTERS=1 -DEACH=2 -DDEATHS=1 -DCARELESS
+
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
