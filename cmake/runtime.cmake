@@ -17,18 +17,24 @@ target_link_libraries(mpr
   PRIVATE $<BUILD_INTERFACE:mp_flags>
   PUBLIC Threads::Threads)
 
-# Keys for sockets need libsodium; without it they are refused with a word.
+# Keys for sockets need libsodium, which is loaded when the first one is used;
+# without it they are refused with a word.
 option(MP_SODIUM "Use libsodium, where it is found, for keys on sockets" ON)
 if(MP_SODIUM)
   find_path(SODIUM_INCLUDE_DIR sodium.h)
   find_library(SODIUM_LIBRARY sodium)
   if(SODIUM_INCLUDE_DIR AND SODIUM_LIBRARY)
-    target_compile_definitions(mpr PRIVATE MPR_HAVE_SODIUM)
+    file(REAL_PATH ${SODIUM_LIBRARY} sodium_file)
+    get_filename_component(sodium_name ${sodium_file} NAME)
+    # Named as its dependents name it: libsodium.so.23, of libsodium.so.23.3.0.
+    string(REGEX MATCH "^.*\\.so\\.[0-9]+" sodium_soname ${sodium_name})
+    if(NOT sodium_soname)
+      set(sodium_soname ${sodium_name})
+    endif()
+    target_compile_definitions(mpr PRIVATE MPR_SODIUM="${sodium_soname}")
     target_include_directories(mpr SYSTEM PRIVATE ${SODIUM_INCLUDE_DIR})
-    target_link_libraries(mpr PUBLIC $<BUILD_INTERFACE:${SODIUM_LIBRARY}>
-      $<INSTALL_INTERFACE:sodium>)
-    set(MP_SODIUM_LIBS " -lsodium")
-    message(STATUS "libsodium: ${SODIUM_LIBRARY}")
+    target_link_libraries(mpr PRIVATE ${CMAKE_DL_LIBS})
+    message(STATUS "libsodium: ${sodium_soname}")
   else()
     message(STATUS "libsodium: not found, no keys on sockets")
   endif()

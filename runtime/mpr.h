@@ -570,7 +570,7 @@ typedef struct mpr_channel {
     int fd;
 } mpr_channel;
 
-/* Whether this build can use keys (it has libsodium). */
+/* Whether keys can be used: libsodium is there, and this build knows it. */
 MPR_API int mpr_has_keys(void);
 
 /* A listening descriptor; *a says where, also the port that was chosen. */

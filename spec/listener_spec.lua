@@ -27,7 +27,7 @@ describe("mp.Listener", function()
   for _, kind in ipairs(kinds) do
     it("carries values both ways over " .. kind.name, within(20, function()
       if kind.keys and not core.has_keys() then
-        pending("built without libsodium")
+        pending("no libsodium")
       end
       local l <close> = assert(mp.Listener(kind.options))
       local p = client(l.address, kind.options.authkey, function(c)
@@ -177,7 +177,7 @@ describe("mp.Listener", function()
   describe("with a key", function()
     before_each(function()
       if not core.has_keys() then
-        pending("built without libsodium")
+        pending("no libsodium")
       end
     end)
 

@@ -49,7 +49,7 @@ static const char *reason(int r)
     case -EPROTO:
         return "authentication failed: the peer speaks another protocol";
     case -ENOTSUP:
-        return "no keys for sockets: mp was built without libsodium";
+        return "no keys for sockets: libsodium was not found";
     case -EMSGSIZE:
         return "the peer sends a longer message than is taken";
     case -EBADMSG:

@@ -18,9 +18,10 @@
 
 #include <errno.h>
 
-#ifdef MPR_HAVE_SODIUM
+#ifdef MPR_SODIUM
 
-#include <sodium.h>
+#include "ipc/sodium.h"
+
 #include <string.h>
 
 #define MAGIC "mp-net-1"
@@ -45,7 +46,7 @@ struct hello {
 
 int mpri_channel_has_keys(void)
 {
-    return sodium_init() >= 0;
+    return mpri_sodium() != NULL;
 }
 
 static int send_all(int fd, const void *from, size_t size, int64_t deadline)
@@ -73,27 +74,30 @@ static int receive_all(int fd, void *to, size_t size, int64_t deadline)
 /* hash = BLAKE2b, keyed with secret, of the label. */
 static void derive(uint8_t out[32], const uint8_t secret[32], const char *label)
 {
-    crypto_generichash(out, 32, (const uint8_t *)label, strlen(label), secret,
-                       32);
+    const struct mpri_sodium *na = mpri_sodium();
+
+    na->crypto_generichash(out, 32, (const uint8_t *)label, strlen(label),
+                           secret, 32);
 }
 
 static int agree(const struct hello *client, const struct hello *server,
                  const uint8_t own[32], const uint8_t other[32],
                  const void *key, size_t key_size, uint8_t secret[32])
 {
+    const struct mpri_sodium *na = mpri_sodium();
     crypto_generichash_state h;
     uint8_t shared[crypto_scalarmult_BYTES], key_hash[32];
 
-    if (crypto_scalarmult(shared, own, other) != 0)
+    if (na->crypto_scalarmult(shared, own, other) != 0)
         return -EPROTO; /* a key that makes the secret known */
-    crypto_generichash(key_hash, sizeof key_hash, key, key_size, NULL, 0);
-    crypto_generichash_init(&h, key_hash, sizeof key_hash, 32);
-    crypto_generichash_update(&h, shared, sizeof shared);
-    crypto_generichash_update(&h, (const uint8_t *)client, sizeof *client);
-    crypto_generichash_update(&h, (const uint8_t *)server, sizeof *server);
-    crypto_generichash_final(&h, secret, 32);
-    sodium_memzero(shared, sizeof shared);
-    sodium_memzero(key_hash, sizeof key_hash);
+    na->crypto_generichash(key_hash, sizeof key_hash, key, key_size, NULL, 0);
+    na->crypto_generichash_init(&h, key_hash, sizeof key_hash, 32);
+    na->crypto_generichash_update(&h, shared, sizeof shared);
+    na->crypto_generichash_update(&h, (const uint8_t *)client, sizeof *client);
+    na->crypto_generichash_update(&h, (const uint8_t *)server, sizeof *server);
+    na->crypto_generichash_final(&h, secret, 32);
+    na->sodium_memzero(shared, sizeof shared);
+    na->sodium_memzero(key_hash, sizeof key_hash);
     return 0;
 }
 
@@ -101,6 +105,7 @@ static int agree(const struct hello *client, const struct hello *server,
 static int check_proof(int fd, const uint8_t secret[32], const char *label,
                        int64_t deadline)
 {
+    const struct mpri_sodium *na = mpri_sodium();
     uint8_t want[PROOF], got[PROOF];
     int r = receive_all(fd, got, sizeof got, deadline);
 
@@ -110,7 +115,7 @@ static int check_proof(int fd, const uint8_t secret[32], const char *label,
     if (r < 0)
         return r;
     derive(want, secret, label);
-    return sodium_memcmp(want, got, sizeof want) == 0 ? 0 : -EACCES;
+    return na->sodium_memcmp(want, got, sizeof want) == 0 ? 0 : -EACCES;
 }
 
 static int give_proof(int fd, const uint8_t secret[32], const char *label,
@@ -126,16 +131,17 @@ int mpri_channel_handshake(int fd, int listener, const void *key,
                            size_t key_size, uint8_t send[MPRI_SESSION_KEY],
                            uint8_t receive[MPRI_SESSION_KEY], int64_t deadline)
 {
+    const struct mpri_sodium *na = mpri_sodium();
     struct hello own, other;
     uint8_t private[crypto_scalarmult_SCALARBYTES], secret[32];
     int r;
 
-    if (!mpri_channel_has_keys())
+    if (!na)
         return -ENOTSUP;
     memcpy(own.magic, MAGIC, MAGIC_SIZE);
-    randombytes_buf(private, sizeof private);
-    crypto_scalarmult_base(own.public, private);
-    randombytes_buf(own.nonce, sizeof own.nonce);
+    na->randombytes_buf(private, sizeof private);
+    na->crypto_scalarmult_base(own.public, private);
+    na->randombytes_buf(own.nonce, sizeof own.nonce);
     r = listener ? 0 : send_all(fd, &own, sizeof own, deadline);
     if (r == 0)
         r = receive_all(fd, &other, sizeof other, deadline);
@@ -158,8 +164,8 @@ int mpri_channel_handshake(int fd, int listener, const void *key,
         derive(send, secret, listener ? "from server" : "from client");
         derive(receive, secret, listener ? "from client" : "from server");
     }
-    sodium_memzero(private, sizeof private);
-    sodium_memzero(secret, sizeof secret);
+    na->sodium_memzero(private, sizeof private);
+    na->sodium_memzero(secret, sizeof secret);
     return r;
 }
 
@@ -173,16 +179,20 @@ void mpri_cipher_begin_send(uint8_t state[MPRI_CIPHER_STATE],
                             const uint8_t key[MPRI_SESSION_KEY],
                             uint8_t header[MPRI_CIPHER_HEADER])
 {
-    crypto_secretstream_xchacha20poly1305_init_push(state_of(state), header,
-                                                    key);
+    const struct mpri_sodium *na = mpri_sodium();
+
+    na->crypto_secretstream_xchacha20poly1305_init_push(state_of(state), header,
+                                                        key);
 }
 
 int mpri_cipher_begin_receive(uint8_t state[MPRI_CIPHER_STATE],
                               const uint8_t key[MPRI_SESSION_KEY],
                               const uint8_t header[MPRI_CIPHER_HEADER])
 {
-    return crypto_secretstream_xchacha20poly1305_init_pull(state_of(state),
-                                                           header, key) == 0
+    const struct mpri_sodium *na = mpri_sodium();
+
+    return na->crypto_secretstream_xchacha20poly1305_init_pull(state_of(state),
+                                                               header, key) == 0
                ? 0
                : -EBADMSG;
 }
@@ -190,9 +200,10 @@ int mpri_cipher_begin_receive(uint8_t state[MPRI_CIPHER_STATE],
 size_t mpri_cipher_seal(uint8_t state[MPRI_CIPHER_STATE], uint8_t *to,
                         const void *from, size_t size, int last)
 {
+    const struct mpri_sodium *na = mpri_sodium();
     unsigned long long sealed;
 
-    crypto_secretstream_xchacha20poly1305_push(
+    na->crypto_secretstream_xchacha20poly1305_push(
         state_of(state), to, &sealed, from, size, NULL, 0,
         last ? crypto_secretstream_xchacha20poly1305_TAG_PUSH
              : crypto_secretstream_xchacha20poly1305_TAG_MESSAGE);
@@ -202,11 +213,12 @@ size_t mpri_cipher_seal(uint8_t state[MPRI_CIPHER_STATE], uint8_t *to,
 int mpri_cipher_open(uint8_t state[MPRI_CIPHER_STATE], uint8_t *to,
                      const uint8_t *from, size_t size, size_t *plain, int *last)
 {
+    const struct mpri_sodium *na = mpri_sodium();
     unsigned long long opened;
     unsigned char tag;
 
     if (size < crypto_secretstream_xchacha20poly1305_ABYTES ||
-        crypto_secretstream_xchacha20poly1305_pull(
+        na->crypto_secretstream_xchacha20poly1305_pull(
             state_of(state), to, &opened, &tag, from, size, NULL, 0) != 0)
         return -EBADMSG;
     *plain = (size_t)opened;
