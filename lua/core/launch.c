@@ -149,12 +149,9 @@ static int process_adopt(lua_State *L)
 /* core.exit(process or nil, code): ends this process as a child ends. */
 static int process_exit(lua_State *L)
 {
-    struct mpl_process *ud =
-        lua_isnoneornil(L, 1) ? NULL
-                              : luaL_checkudata(L, 1, mpl_process_class.name);
+    struct mpr_process *p = lua_isnoneornil(L, 1) ? NULL : &check_process(L)->p;
 
-    mpr_process_exit(ud && ud->p.h.block ? &ud->p : NULL,
-                     (int)luaL_checkinteger(L, 2));
+    mpr_process_exit(p, (int)luaL_checkinteger(L, 2));
     return 0;
 }
 

@@ -22,12 +22,15 @@ enum { LINE = 1 << 16 };
 /* core.line_buffered() */
 static int line_buffered(lua_State *L)
 {
-    static char out[LINE], err[LINE];
+    static char *buffers; /* for as long as the process lives */
 
-    (void)L;
+    if (!buffers)
+        buffers = malloc(2 * LINE);
+    if (!buffers)
+        return luaL_error(L, "not enough memory");
     fflush(NULL);
-    setvbuf(stdout, out, _IOLBF, sizeof out);
-    setvbuf(stderr, err, _IOLBF, sizeof err);
+    setvbuf(stdout, buffers, _IOLBF, LINE);
+    setvbuf(stderr, buffers + LINE, _IOLBF, LINE);
     return 0;
 }
 

@@ -29,7 +29,7 @@ static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 void mpri_select_forget(void)
 {
     /* A thread that is not here may have held it. */
-    pthread_mutex_init(&making, NULL);
+    making = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     if (own.epoll >= 0)
         close(own.epoll);
     if (own.timer >= 0)

@@ -149,6 +149,16 @@ static int take_byte(uint32_t slot, uint32_t starting)
     }
 }
 
+/* Of a process that is not a member yet. A number stays the same parent's while
+ * that lives, and a process of another namespace sees no parent: so who sees
+ * the one that it was forked by is in that one's namespace. */
+static uint64_t own_namespace(void)
+{
+    bool forked = mpri_self.pid != 0 && getppid() == mpri_self.pid;
+
+    return forked ? mpri_self.namespace : mpri_pid_namespace();
+}
+
 int mpri_roster_enter(uint32_t slot, uint32_t generation)
 {
     struct mpri_slot *s = mpri_slot(slot);
@@ -167,7 +177,7 @@ int mpri_roster_enter(uint32_t slot, uint32_t generation)
         return err;
     /* If the slot has become another's, that one waits for the byte, and
      * writes these after us. */
-    mpri_store_rlx(&s->namespace, mpri_pid_namespace());
+    mpri_store_rlx(&s->namespace, own_namespace());
     mpri_store_rlx(&s->entered, mpri_boot_ns());
     mpri_store_rlx(&s->pid, (uint64_t)generation << 32 | (uint32_t)pid);
     MPRI_TESTPOINT("roster.entering");

@@ -53,7 +53,7 @@ static void unlink_child(struct mpr_process *p)
 void mpri_process_forget_all(void)
 {
     /* A thread that is not here may have held it. */
-    pthread_mutex_init(&children_lock, NULL);
+    children_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     while (children) {
         struct mpr_process *p = children;
 
@@ -174,11 +174,6 @@ static int fork_prepared(struct mpr_process *p)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pid = fork();
-    err = errno;
-    if (pid != 0)
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (pid < 0)
-        return -err;
     if (pid == 0) {
         mpri_child_begin(d->slot, d->generation, d->daemon && !d->served,
                          d->creator_pid);
@@ -187,6 +182,10 @@ static int fork_prepared(struct mpr_process *p)
         p->pid = (int)getpid();
         return MPR_IN_CHILD;
     }
+    err = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (pid < 0)
+        return -err;
     mpri_process_started(p, pid);
     return 0;
 }
