@@ -206,9 +206,11 @@ describe("mp.Pool", function()
 
     it("next(timeout) can be called again", within(10, function()
       local pool <close> = mp.Pool(1)
-      local results <close> = pool:imap(function(x) mp.sleep(0.1) return x end, { 7 })
+      local gate <close> = mp.Event()
+      local results <close> = pool:imap(function(x) gate:wait() return x end, { 7 })
       assert.same({ nil, "timeout" }, { results:next(0) })
       assert.same({ nil, "timeout" }, { results:next(0.01) })
+      gate:set()
       assert.same({ 1, 7 }, { results:next(5) })
       assert.same({ nil }, { results:next() })
     end))
@@ -270,14 +272,16 @@ describe("mp.Pool", function()
   describe("imap_unordered", function()
     it("yields every result once, as they come", within(20, function()
       local pool <close> = mp.Pool(3)
-      local seen, order = {}, {}
-      for i, v in pool:imap_unordered(function(s) mp.sleep(s) return s end, { 0.3, 0.1, 0.01 }) do
-        assert.is_nil(seen[i])
-        seen[i] = v
-        order[#order + 1] = i
+      local gates = { mp.Event(), mp.Event(), mp.Event() }
+      local results <close> = pool:imap_unordered(function(i)
+        gates[i]:wait()
+        return -i
+      end, { 1, 2, 3 })
+      for _, i in ipairs { 3, 1, 2 } do
+        gates[i]:set()
+        assert.same({ i, -i }, { results:next() })
       end
-      assert.same({ 0.3, 0.1, 0.01 }, seen)
-      assert.same({ 3, 2, 1 }, order)
+      assert.is_nil((results:next()))
       local count, sum = 0, 0
       for _, v in pool:imap_unordered(square, (counter(20000))) do
         count, sum = count + 1, sum + v
@@ -339,21 +343,32 @@ describe("mp.as_completed", function()
 
   it("yields results in the order in which they come", within(10, function()
     local pool <close> = mp.Pool(4)
-    pool:warm()
-    local results, order = {}, {}
+    local gates, results, order = {}, {}, { 3, 1, 4, 2 }
     for i = 1, 4 do
-      results[i] = pool:apply_async(function(s) mp.sleep(s) return s end, { (5 - i) / 8 })
+      gates[i] = mp.Event()
+      results[i] = pool:apply_async(function()
+        gates[i]:wait()
+        return i
+      end)
     end
+    gates[order[1]]:set()
+    local n = 0
     for r in mp.as_completed { results[1], results[2], results[3], results[4], results[1] } do
-      order[#order + 1] = r:get()
+      n = n + 1
+      assert.equal(order[n], r:get())
+      if n < 4 then
+        gates[order[n + 1]]:set()
+      end
     end
-    assert.same({ 0.125, 0.25, 0.375, 0.5 }, order)
+    assert.equal(4, n)
   end))
 
   it("raises kind 'timeout' when time runs out", within(10, function()
     local pool <close> = mp.Pool(1)
+    local gate <close> = mp.Event()
     local fast = pool:apply_async(square, { 2 })
-    local slow = pool:apply_async(mp.sleep, { 0.5 })
+    local slow = pool:apply_async(function() gate:wait() end)
+    fast:wait()
     local n = 0
     local ok, err = pcall(function()
       for _ in mp.as_completed({ fast, slow }, 0.2) do
@@ -364,6 +379,8 @@ describe("mp.as_completed", function()
     assert.equal(1, n)
     assert.equal("timeout", err.kind)
     assert.matches("1 %(of 2%) results unfinished", err.message)
+    gate:set()
+    slow:wait()
     assert.error_matches(function() mp.as_completed { 1 } end, "element 1 is no AsyncResult")
   end))
 

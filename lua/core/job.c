@@ -101,7 +101,7 @@ static int job_push(lua_State *L)
     if (lua_istable(L, 2))
         n = mpl_push_items(L, 2);
     mpl_encode_values(L, first, n + 4 - first, S, MPL_FUNCTIONS,
-                      first == 4 ? "argument %d" : "value %d");
+                      first == 4 ? "argument %d" : "function, argument %d");
     mpl_codec_parcel(S, &parcel);
     index = ud->room - mpr_job_room(&ud->job, 0);
     r = mpr_job_add(&ud->job, &parcel);

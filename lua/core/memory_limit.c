@@ -1,10 +1,13 @@
 /* A bound on the memory that tasks take from Lua's allocator, in a worker: what
  * is beyond it is refused, so Lua collects its garbage and then, if that was
- * not enough, raises "not enough memory" in the task. */
+ * not enough, raises "not enough memory" in the task. Between tasks nothing is
+ * refused: a task's error is always told, however small the bound. */
 
 #include "worker.h"
 
+/* There is one worker to a process. */
 static struct {
+    const struct mpl_worker *w; /* whose tasks; NULL: nobody's */
     lua_Alloc alloc;
     void *ud;
     size_t used; /* above what there was at the start */
@@ -18,7 +21,8 @@ static void *limited_alloc(void *ud, void *block, size_t had, size_t size)
     void *p;
 
     (void)ud;
-    if (size > before && limit.used + (size - before) > limit.most)
+    if (limit.w->in_task && size > before &&
+        limit.used + (size - before) > limit.most)
         return NULL;
     p = limit.alloc(limit.ud, block, had, size);
     if (p || size == 0) {
@@ -32,29 +36,27 @@ static void *limited_alloc(void *ud, void *block, size_t had, size_t size)
     return p;
 }
 
-/* core.limit_memory(bytes): once in a process. */
-static int limit_memory(lua_State *L)
+void mpl_memory_limit(lua_State *L, const struct mpl_worker *w, size_t most)
 {
-    lua_Integer most = luaL_checkinteger(L, 1);
-
-    luaL_argcheck(L, most > 0, 1, "must be positive");
     lua_gc(L, LUA_GCCOLLECT);
-    limit.most = (size_t)most;
+    limit.w = w;
+    limit.most = most;
     limit.alloc = lua_getallocf(L, &limit.ud);
     lua_setallocf(L, limited_alloc, NULL);
-    return 0;
+}
+
+void mpl_memory_unlimit(lua_State *L, const struct mpl_worker *w)
+{
+    if (limit.w != w)
+        return;
+    lua_setallocf(L, limit.alloc, limit.ud);
+    limit.w = NULL;
 }
 
 void mpl_memory_sweep(lua_State *L)
 {
-    if (!limit.most || limit.used < limit.swept + limit.most / 4)
+    if (!limit.w || limit.used < limit.swept + limit.most / 4)
         return;
     lua_gc(L, LUA_GCCOLLECT);
     limit.swept = limit.used;
-}
-
-void mpl_open_memory_limit(lua_State *L)
-{
-    lua_pushcfunction(L, limit_memory);
-    lua_setfield(L, -2, "limit_memory");
 }

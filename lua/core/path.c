@@ -1,6 +1,7 @@
 /* Why a value cannot be sent, and where it is: the frames that are open lead
  * from the root to it. */
 
+#include "embedded.h"
 #include "encode.h"
 
 #include <ctype.h>
@@ -123,6 +124,48 @@ static const char *what(lua_State *L, int idx)
         name);
 }
 
+/* Pushes the name of the value that is being encoded. A root "a, b %d" names
+ * the first value a, and the others b with numbers from 1. */
+static void push_root(lua_State *L, const struct mpl_walk *w)
+{
+    const char *comma = strchr(w->root, ',');
+
+    if (!comma)
+        lua_pushfstring(L, w->root, w->number);
+    else if (w->number == 1)
+        lua_pushlstring(L, w->root, (size_t)(comma - w->root));
+    else
+        lua_pushfstring(L, comma + 2, w->number - 1);
+}
+
+/* Whether the chunk is a file of our own Lua half. */
+static bool is_ours(const char *source)
+{
+    size_t size = strlen(source);
+
+    for (const struct mpl_embedded *e = mpl_embedded; e->module; e++) {
+        size_t n = strlen(e->chunk + 1); /* mp/pool.lua */
+
+        if (size > n && strcmp(source + size - n, e->chunk + 1) == 0 &&
+            (source[size - n - 1] == '/' || source[size - n - 1] == '@'))
+            return true;
+    }
+    return false;
+}
+
+/* Pushes where the value was given to us, like luaL_where: past the frames of
+ * our own Lua half. */
+static void push_where(lua_State *L)
+{
+    lua_Debug ar;
+    int level = 1;
+
+    while (lua_getstack(L, level, &ar) && lua_getinfo(L, "S", &ar) &&
+           is_ours(ar.source))
+        level++;
+    luaL_where(L, level);
+}
+
 static _Noreturn void refuse(struct mpl_walk *w, const char *why)
 {
     lua_State *L = w->L;
@@ -141,10 +184,14 @@ static _Noreturn void refuse(struct mpl_walk *w, const char *why)
         add_step(L, &b, &w->e->frames[i]);
     }
     luaL_pushresult(&b);
-    lua_pushfstring(L, w->root, w->number);
-    luaL_error(L, why ? "cannot send %s%s (%s: %s)" : "cannot send %s%s (%s)",
-               lua_tostring(L, -1), lua_tostring(L, -2), value, why);
-    for (;;) /* luaL_error does not return */
+    push_root(L, w);
+    push_where(L);
+    lua_pushfstring(
+        L, why ? "%scannot send %s%s (%s: %s)" : "%scannot send %s%s (%s)",
+        lua_tostring(L, -1), lua_tostring(L, -2), lua_tostring(L, -3), value,
+        why);
+    lua_error(L);
+    for (;;) /* lua_error does not return */
         ;
 }
 

@@ -33,7 +33,7 @@ static int note_new(lua_State *L)
     memset(note, 0, sizeof *note);
     luaL_setmetatable(L, note_name);
     lua_insert(L, 1);
-    mpl_encode_values(L, 2, n, S, MPL_FUNCTIONS, "function");
+    mpl_encode_values(L, 2, n, S, MPL_FUNCTIONS, "function, options");
     mpl_codec_parcel(S, &parcel);
     r = mpr_note_create(note, &parcel);
     if (r < 0)

@@ -58,6 +58,7 @@ static int worker_gc(lua_State *L)
 {
     struct mpl_worker *ud = luaL_checkudata(L, 1, name);
 
+    mpl_memory_unlimit(L, ud);
     mpr_message_free(&ud->m);
     return 0;
 }
@@ -399,6 +400,7 @@ static int worker_help(lua_State *L)
     ud->only = lua_isnoneornil(L, 3) ? NULL : mpl_check_job(L, 3);
     ud->m = (struct mpr_message){0};
     ud->deadline = 0;
+    ud->in_task = false;
     mpl_state_push(L);
     lua_pushcclosure(L, run_nested, 1);
     lua_pushvalue(L, WORKER);
@@ -418,6 +420,17 @@ static int worker_help(lua_State *L)
 static int worker_care(lua_State *L)
 {
     self(L)->care = true;
+    return 0;
+}
+
+/* worker:limit_memory(bytes): of its tasks. Once. */
+static int worker_limit_memory(lua_State *L)
+{
+    struct mpl_worker *ud = self(L);
+    lua_Integer most = luaL_checkinteger(L, 2);
+
+    luaL_argcheck(L, most > 0, 2, "must be positive");
+    mpl_memory_limit(L, ud, (size_t)most);
     return 0;
 }
 
@@ -446,6 +459,7 @@ void mpl_open_worker(lua_State *L)
         {"arguments", worker_arguments},
         {"leave", worker_leave},
         {"care", worker_care},
+        {"limit_memory", worker_limit_memory},
         {NULL, NULL},
     };
 
@@ -461,7 +475,6 @@ void mpl_open_worker(lua_State *L)
     mpl_state_push(L);
     luaL_setfuncs(L, functions, 1);
     mpl_open_interrupt(L);
-    mpl_open_memory_limit(L);
     mpl_open_output(L);
     mpl_open_machine(L);
 }

@@ -44,13 +44,17 @@ void mpl_open_interrupt(lua_State *L);
  * some of Lua's library (string buffers) gives up without doing so. */
 void mpl_memory_sweep(lua_State *L);
 
-/* Adds limit_memory(bytes). */
-void mpl_open_memory_limit(lua_State *L);
+/* From now on the tasks of w may have so many bytes more than there are. */
+void mpl_memory_limit(lua_State *L, const struct mpl_worker *w, size_t most);
+
+/* No longer: w is about to be gone. */
+void mpl_memory_unlimit(lua_State *L, const struct mpl_worker *w);
 
 /* Adds affinity(), set_affinity(cpus), set_nice(n). */
 void mpl_open_machine(lua_State *L);
 
-/* Adds line_buffered(), redirect(), collected(), tag(), … */
+/* Adds line_buffered(), tag_output(text), keep_output(apart), kept_output(),
+ * write_real(i, text), isatty(fd). */
 void mpl_open_output(lua_State *L);
 
 #endif

@@ -1,5 +1,6 @@
 --- Contexts: everything of mp with a start method of its own.
 
+local default = require "mp.default"
 local manager = require "mp.manager"
 local pools = require "mp.pool"
 local process = require "mp.process"
@@ -31,6 +32,9 @@ function context.of(mp)
       return ctx.Process(f, ...):start()
     end
     ctx.Manager = manager.of(ctx)
+    for name, f in pairs(default.of(ctx.Process)) do
+      ctx[name] = f
+    end
     return setmetatable(ctx, { __index = mp, __name = "mp.Context" })
   end
 

@@ -2,6 +2,7 @@
 -- replaced when they die or are weary, and waited for.
 
 local core = require "mp.core"
+local Error = require "mp.error"
 local process = require "mp.process"
 local worker = require "mp.worker"
 
@@ -12,7 +13,10 @@ Crew.__index = Crew
 -- waits, longer each time.
 local YOUNG <const> = 1
 local PAUSE_MIN <const>, PAUSE_MAX <const> = 0.05, 2
-local TRIES <const> = 3 -- of an initializer that fails
+-- The pool is broken when workers ended before they were ready for tasks so
+-- many times in a row: because an initializer failed or the process gave up, or
+-- ended by a signal, which may come from somebody who just likes to kill.
+local TRIES <const>, TRIES_KILLED <const> = 3, 6
 
 --- options: those of the pool (mp.pool_options), and Process, a class.
 function Crew.new(pool, options)
@@ -25,6 +29,7 @@ function Crew.new(pool, options)
     pause = 0,
     start_at = 0,
     failures = 0,
+    failed_at = -math.huge,
   }, Crew)
 end
 
@@ -60,7 +65,7 @@ function Crew:start_one()
   local ok, err = pcall(child.start, child)
   if not ok then
     self.pool:bury(seat, 0)
-    return nil, err
+    return nil, (tostring(err):gsub("cannot send .-args%[3%]%.", "cannot send "))
   end
   self.members[#self.members + 1] = {
     process = child,
@@ -84,30 +89,50 @@ function Crew:start()
   end
 end
 
+-- A worker was of no use. The first time it is replaced at once. Those that began
+-- together are one time.
+function Crew:slow_down(member)
+  if member.started >= self.failed_at then
+    self.failed_at = core.time()
+    self.start_at = self.failed_at + self.pause
+    self.pause = math.min(self.pause == 0 and PAUSE_MIN or self.pause * 2, PAUSE_MAX)
+    self.failures = self.failures + 1
+  end
+end
+
+-- Why a worker was never ready: what its first steps raised, or how it ended.
+local function cause_of(child)
+  local ok, how, err = pcall(child.result, child)
+  if ok and how == "failed" then
+    return err
+  elseif ok then
+    how = Error.lost(child.name, child.pid, child.exitcode)
+  end
+  if how.kind == "lost" or how.kind == "exit" then
+    how.message = "workers cannot start: " .. how.message
+  end
+  return how
+end
+
 -- A worker's process is over.
 function Crew:ended(member)
   local child = member.process
-  local code = child.exitcode or 255
   local state, _, _, busy, _, tasks = self.pool:look(member.seat)
-  local ok, how, err = pcall(child.result, child)
-  self.pool:bury(member.seat, code)
+  local unready = state == "starting" and cause_of(child)
+  self.pool:bury(member.seat, child.exitcode or 255)
   child:close()
-  if ok and how == "failed" then
-    self.failures = self.failures + 1
-    if self.failures >= TRIES then
-      self.broken = err
-      self.pool:break_(err)
-    end
-  elseif state ~= "starting" then
-    self.failures = 0
-  end
-  if state == "left" or busy or tasks > 0 or core.time() - member.started > YOUNG then
+  local useless = state ~= "left" and not busy and tasks == 0
+  if unready or useless and core.time() - member.started < YOUNG then
+    self:slow_down(member)
+  else
     self.pause = 0
-    return
   end
-  -- The first to fail is replaced at once.
-  self.start_at = core.time() + self.pause
-  self.pause = math.min(self.pause == 0 and PAUSE_MIN or self.pause * 2, PAUSE_MAX)
+  if not unready then
+    self.failures = 0
+  elseif self.failures >= (unready.signo and TRIES_KILLED or TRIES) then
+    self.broken = unready
+    self.pool:break_(unready)
+  end
 end
 
 -- Whether more workers are wanted now.

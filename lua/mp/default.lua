@@ -5,19 +5,27 @@ local pools = require "mp.pool"
 
 local default = {}
 
-local pool, pid
+local NAMES <const> = { "map", "starmap", "imap", "imap_unordered", "apply", "each", "reduce" }
 
-local function get()
-  if not pool or pid ~= core.getpid() or pool.state ~= "run" then
-    pool, pid = pools.new_default(), core.getpid()
-  end
-  return pool
-end
+--- The functions in a table; Process: the class of the pool's workers, nil:
+-- whatever the start method says.
+function default.of(Process)
+  local functions, pool, pid = {}, nil, nil
 
-for _, name in ipairs { "map", "starmap", "imap", "imap_unordered", "apply", "each", "reduce" } do
-  default[name] = function(...)
-    return get()[name](get(), ...)
+  local function get()
+    if not pool or pid ~= core.getpid() or pool.state ~= "run" then
+      pool, pid = pools.new_default(Process), core.getpid()
+    end
+    return pool
   end
+
+  for _, name in ipairs(NAMES) do
+    functions[name] = function(...)
+      local p = get()
+      return p[name](p, ...)
+    end
+  end
+  return functions
 end
 
 return default

@@ -64,6 +64,9 @@ function outcome.lost(pool, index, label, number, pid, exitcode, late, kills, at
       exitcode
     )
   end
+  if pool.keeps_output then
+    e.message = e.message .. "; what it printed was lost, too"
+  end
   return e
 end
 

@@ -376,7 +376,7 @@ function Class:__mp_pack()
   elseif not s.core:is_open() then
     error("cannot send a closed pool", 0)
   end
-  return { s.core, s.size, s.name, s.label, s.captures }
+  return { s.core, s.size, s.name, s.label, s.captures, s.keeps_output }
 end
 
 function Class.__mp_unpack(packed)
@@ -386,6 +386,7 @@ function Class.__mp_unpack(packed)
       name = packed[3],
       label = packed[4],
       captures = packed[5],
+      keeps_output = packed[6],
     }),
   }, Class)
 end
@@ -416,6 +417,7 @@ local function new(options, default_process)
     name = o.name,
     seed = o.seed,
     captures = o.output == "capture",
+    keeps_output = o.output == "capture" or o.output == "group",
     label = o.name,
     oom = Submitter.out_of_memory_count(),
   })
@@ -445,8 +447,8 @@ return {
     return new(options, Process)
   end,
   -- That of mp.map and its kin: ends with the program, quietly.
-  new_default = function()
-    local self = new(nil, process.Process)
+  new_default = function(Process)
+    local self = new(nil, Process or process.Process)
     rawget(self, STATE).quiet = true
     return self
   end,

@@ -4,7 +4,7 @@
 local Range = { __name = "mp.Range" }
 
 local function argument_error(n, expected, got)
-  error(("bad argument #%d to 'range' (%s expected, got %s)"):format(n, expected, type(got)), 3)
+  error(("bad argument #%d to 'range' (%s expected, got %s)"):format(n, expected, type(got)), 4)
 end
 
 local function check(n, value)
@@ -21,23 +21,38 @@ local function check(n, value)
   return whole
 end
 
+-- a // b, of integers without sign.
+local function divide(a, b)
+  if b < 0 then
+    return math.ult(a, b) and 0 or 1
+  elseif a >= 0 then
+    return a // b
+  end
+  local q = (a >> 1) // b << 1
+  return math.ult(a - q * b, b) and q or q + 1
+end
+
 --- range(b) begins at 1.
 local function range(a, b, step)
+  local first, last
   if b == nil then
-    a, b = 1, a
+    first, last = 1, check(1, a)
+  else
+    first, last = check(1, a), check(2, b)
   end
-  local first, last = check(1, a), check(2, b)
   local by = step == nil and 1 or check(3, step)
   if by == 0 then
     error("bad argument #3 to 'range' (step must not be zero)", 2)
   end
-  local n = 0
+  local n
   if by > 0 and first <= last then
-    n = (last - first) // by + 1
+    n = divide(last - first, by) + 1
   elseif by < 0 and first >= last then
-    n = (first - last) // -by + 1
+    n = divide(first - last, -by) + 1
+  else
+    return setmetatable({ first = first, step = by, n = 0 }, Range)
   end
-  if n < 0 then
+  if n <= 0 then
     error("bad argument #2 to 'range' (too many numbers)", 2)
   end
   return setmetatable({ first = first, step = by, n = n }, Range)

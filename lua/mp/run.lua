@@ -108,8 +108,8 @@ function Run:feed(all)
     if not ok then
       self:stop()
       if type(err) == "string" then
+        err = err:gsub("^[^\n]-cannot send item", "cannot send item " .. self.plan:at())
         err = err:gsub("^[^\n]-run%.lua:%d+: ", "")
-        err = err:gsub("^cannot send item", "%0 " .. self.plan:at())
       end
       error(err, 0)
     end

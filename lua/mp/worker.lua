@@ -198,9 +198,6 @@ local function settle_in(options)
     local args = options.initargs
     options.initializer(table.unpack(args, 1, args.n or #args))
   end
-  if options.max_mem then
-    core.limit_memory(options.max_mem)
-  end
 end
 
 --- The worker's whole life.
@@ -227,6 +224,9 @@ function worker.main(pool, seat, options)
   current.handle = handle
   if current.affinity or current.output == "group" or current.output == "capture" then
     handle:care()
+  end
+  if options.max_mem then
+    handle:limit_memory(options.max_mem)
   end
   handle:run(host)
   handle:leave()
