@@ -18,4 +18,4 @@ end
 if order.job.forkserver then
   require("mp.forkserver").serve(order.job)
 end
-require("mp.process").run_job(handle, order.job)
+require("mp.childhood").begin_job(handle, order.job)

@@ -29,7 +29,7 @@ local function become(handle, requests, children)
   if order.log then
     require("mp.log").take(order.log)
   end
-  require("mp.process").run_job(handle, order.job)
+  require("mp.childhood").begin_job(handle, order.job)
 end
 
 local function reap(children)

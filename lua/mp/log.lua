@@ -9,7 +9,7 @@
 -- their parent; handlers that are functions stay where they were added.
 
 local core = require "mp.core"
-local process = require "mp.process"
+local family = require "mp.family"
 
 local log = {}
 
@@ -55,7 +55,7 @@ local function own_handlers()
 end
 
 local function emit(number, message)
-  local name = process.current_process().name
+  local name = family.here.name
   local time = ring:write(number, name, message)
   if to_stderr then
     core.write_line(("[%s/%s] %s\n"):format(WORDS[number]:upper(), name, message))

@@ -1,13 +1,14 @@
 --- The three ways to start a process. Each takes what to do and returns the
--- process's handle; in a forked child it returns the handle and true. Options:
--- name, daemon, and given: what leads to the ends of pipes that a forked child
--- keeps.
+-- process's handle; in a forked child it returns the handle and true. Of s, a
+-- process's state (mp.process_fields), only name, daemon and worker are looked
+-- at, and what leads to the ends of pipes that a forked child keeps.
 --
 -- fork        the child goes on with all of the parent's memory
 -- spawn       a program of its own, which is told what to do by a message
 -- forkserver  a fork of a small process that was spawned for that
 
 local core = require "mp.core"
+local family = require "mp.family"
 
 local start = {}
 
@@ -46,12 +47,12 @@ local function command()
   return { executable or core.executable(), "-e", code }
 end
 
-function start.fork(options)
-  return core.fork(options.name, options.daemon, options.given, options.worker)
+function start.fork(s)
+  return core.fork(s.name, s.daemon, s.object, s.worker)
 end
 
-local function prepare(options, job)
-  local handle, why, errno = core.prepare(options.name, options.daemon, nil, options.worker)
+local function prepare(s, job)
+  local handle, why, errno = core.prepare(s.name, s.daemon, nil, s.worker)
   if not handle then
     return nil, why, errno
   end
@@ -63,13 +64,13 @@ local function prepare(options, job)
   return handle
 end
 
-function start.spawn(options, job)
+function start.spawn(s, job)
   local argv = command()
-  local handle, why, errno = prepare(options, job)
+  local handle, why, errno = prepare(s, job)
   if not handle then
     return nil, why, errno
   end
-  local ok, message, code = handle:exec(argv, options.daemon)
+  local ok, message, code = handle:exec(argv, s.daemon)
   if not ok then
     handle:discard()
     return nil, message, code
@@ -97,20 +98,20 @@ local function ensure_server()
   return server
 end
 
-function start.forkserver(options, job)
+function start.forkserver(s, job)
   for _ = 1, 3 do
-    local s = ensure_server()
-    local handle, why, errno = prepare(options, job)
+    local running = ensure_server()
+    local handle, why, errno = prepare(s, job)
     if not handle then
       return nil, why, errno
     end
-    if s.requests:send(handle) then
+    if running.requests:send(handle) then
       -- The server may be killed with the request in hand.
       while true do
         local ok, how = handle:await(0.25)
         if ok then
           return handle
-        elseif how ~= "timeout" or not s.handle:alive() then
+        elseif how ~= "timeout" or not running.handle:alive() then
           break
         end
       end
@@ -122,7 +123,6 @@ function start.forkserver(options, job)
 end
 
 local METHODS = { fork = true, forkserver = true, spawn = true }
-local default -- fixed by its first use
 
 --- Refuses what is no start method.
 function start.check(method, level)
@@ -134,20 +134,20 @@ end
 
 --- The default start method: fork, or forkserver in a process with threads.
 function start.get_start_method(allow_none)
-  if not default and not allow_none then
-    default = core.thread_count() == 1 and "fork" or "forkserver"
+  if not family.method and not allow_none then
+    family.method = core.thread_count() == 1 and "fork" or "forkserver"
   end
-  return default
+  return family.method or nil
 end
 
 function start.set_start_method(method, force)
-  if default and not force then
+  if family.method and not force then
     error("context has already been set", 2)
   end
   if method ~= nil or not force then
     start.check(method, 2)
   end
-  default = method
+  family.method = method or false
 end
 
 --- The methods there are, the default one first.

@@ -1,0 +1,136 @@
+--- The life of a child, from its first step to its last: it never returns. What
+-- a program of its own needs for that is here and in mp.family, and no more: to
+-- compile the rest would take longer than a short life.
+
+local core = require "mp.core"
+local family = require "mp.family"
+
+local childhood = {}
+
+local function catch(value)
+  return require("mp.error").catch(value)
+end
+
+local function leave(code)
+  if not family.run_at_exit() and code == 0 then
+    code = 1
+  end
+  if next(family.children) then
+    local ok, err = xpcall(family.end_children, catch)
+    if not ok then
+      family.report(err)
+    end
+  end
+  family.end_server()
+  family.note("process ends with exit code %d", code & 0xff)
+  pcall(core.close_state)
+  core.exit(family.here.handle, code & 0xff)
+end
+
+local function give(handle, ...)
+  local ok, sent, why = pcall(handle.give, handle, ...)
+  if ok and sent then
+    return
+  end
+  pcall(handle.give, handle, false, require("mp.error").new {
+    kind = "error",
+    message = ok and why or sent,
+    process = family.here.name,
+    pid = core.getpid(),
+  })
+end
+
+-- In a child `os.exit` ends the process as its target's return would.
+local function exit(code)
+  if code == nil or code == true then
+    code = 0
+  elseif code == false then
+    code = 1
+  elseif math.type(code) ~= "integer" then
+    code = math.tointeger(code)
+      or error("bad argument #1 to 'exit' (number has no integer representation)", 2)
+  end
+  if code & 0xff == 0 then
+    local s = family.here
+    local lost = require("mp.error").lost(s.name, core.getpid(), 0)
+    give(s.handle, false, lost) -- or it would be a return
+  end
+  leave(code)
+end
+
+-- What the target's end means for the child.
+local function finish(s, ok, ...)
+  if ok then
+    -- Exit code 0 and no message say that nothing was returned.
+    if select("#", ...) > 0 then
+      give(s.handle, true, ...)
+    end
+    leave(0)
+  end
+  local err = ...
+  -- What stood below in the parent, before the fork, is not of this process.
+  err.traceback =
+    err.traceback:gsub("\n\t%[C%]: in function 'xpcall'\n\t[^\n]*childhood%.lua:.*$", "")
+  err.process, err.pid = err.process or s.name, err.pid or core.getpid()
+  family.report(err)
+  give(s.handle, false, err)
+  leave(1)
+end
+
+--- What a process does unless its class says otherwise.
+function childhood.call_target(s)
+  if s.target then
+    local args = s.args or {}
+    return s.target(table.unpack(args, 1, args.n or #args))
+  end
+end
+
+local function run_hooked(run, self)
+  for _, f in ipairs(family.at_start) do
+    f()
+  end
+  return run(self)
+end
+
+local function live(s, parent_name, ...)
+  family.enter(s, parent_name)
+  os.exit = exit -- luacheck: ignore 122
+  math.randomseed(...)
+  family.note("process started")
+  local self = s.object or s
+  local run = s.object and self.run or childhood.call_target
+  if family.at_start[1] then
+    finish(s, xpcall(run_hooked, catch, run, self))
+  end
+  finish(s, xpcall(run, catch, self))
+end
+
+--- Lives as what s describes; the rest: the seed of math.random. Just forked, a
+-- child makes and changes as little as it can.
+--
+-- Whatever happens, it does not return into its parent's functions: not even
+-- for want of memory to report an error.
+function childhood.begin(s, parent_name, ...)
+  pcall(live, s, parent_name, ...)
+  core.exit(s.handle, 1)
+end
+
+--- The same in a process that has nothing of its creator's memory, with what
+-- that told it (mp.job).
+function childhood.begin_job(handle, job)
+  local s = {
+    handle = handle,
+    name = job.name,
+    path = job.path,
+    daemon = job.daemon,
+    target = job.target,
+    args = job.args,
+  }
+  family.method, family.at_start = job.method, job.at_start
+  if job.fields then
+    require("mp.job").make_object(s, job)
+  end
+  childhood.begin(s, job.parent, core.entropy())
+end
+
+return childhood
