@@ -30,6 +30,19 @@ static void get_options(lua_State *L, struct mpr_process_options *o)
     o->worker = lua_toboolean(L, 4);
 }
 
+/* A child just forked shares its parent's memory. A collection writes into
+ * every object, and so copies nearly all of it: not for a short life. */
+static void put_off_collection(lua_State *L)
+{
+#if LUA_VERSION_NUM == 504
+    enum { GRACE_KB = 1024 };
+
+    lua_gc(L, LUA_GCSTEP, -GRACE_KB); /* only lowers what is owed */
+#else
+    (void)L;
+#endif
+}
+
 /* core.fork(name, daemon, given, worker) -> process | process, true (in the child) |
  * nil, message, errno. The child keeps the ends of pipes that given leads to
  * (given.h). */
@@ -47,6 +60,8 @@ static int process_fork(lua_State *L)
     r = mpr_process_fork(&ud->p, &options);
     if (r < 0)
         return mpl_fail(L, r);
+    if (r == MPR_IN_CHILD)
+        put_off_collection(L);
     if (r == MPR_IN_CHILD && given)
         mpl_given_close_others(L, mpl_self(L), given);
     /* A child has few reasons to write to memory that it shares. */
