@@ -581,6 +581,14 @@ MPR_API int mpr_listen(struct mpr_address *a, int backlog);
  * stalls; -ENOTSUP: a key, but no cryptography. */
 MPR_API int mpr_accept(int listener, mpr_channel *c, struct mpr_address *peer,
                        const void *key, size_t key_size, int64_t deadline_ns);
+
+/* mpr_accept in two steps, for who must not wait for a peer that stalls: the
+ * connection, which is not to be trusted, and then the peer's proof. A channel
+ * that fails it is closed. */
+MPR_API int mpr_take(int listener, mpr_channel *c, struct mpr_address *peer,
+                     int64_t deadline_ns);
+MPR_API int mpr_greet(mpr_channel *c, const void *key, size_t key_size);
+
 MPR_API int mpr_connect(mpr_channel *c, const struct mpr_address *a,
                         const void *key, size_t key_size, int64_t deadline_ns);
 
@@ -591,6 +599,10 @@ MPR_API int mpr_channel_send(mpr_channel *c, const void *bytes, uint64_t size);
  * nothing more can be received. */
 MPR_API int mpr_channel_receive(mpr_channel *c, struct mpr_message *m,
                                 uint64_t max, int64_t deadline_ns);
+
+/* Over TCP: a peer whose machine says nothing for so many seconds is gone
+ * (-EPIPE). The system finds that out; the peer need not do anything. */
+MPR_API int mpr_channel_keepalive(mpr_channel *c, int seconds);
 MPR_API int mpr_channel_poll(mpr_channel *c, int64_t deadline_ns);
 MPR_API void mpr_channel_close(mpr_channel *c);
 

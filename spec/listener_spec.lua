@@ -103,7 +103,47 @@ describe("mp.Listener", function()
     assert.is_nil(again)
     assert.matches("in use", why)
     assert.equal(98, errno)
-    assert.same({ nil, "No such file or directory", 2 }, { mp.Client "/no/such/socket" })
+    assert.equal(
+      ("mp.Listener: cannot listen at '%s': Address already in use"):format(l.address),
+      why
+    )
+    assert.same({
+      nil,
+      "mp.Client: cannot connect to '/no/such/socket': No such file or directory",
+      2,
+    }, { mp.Client "/no/such/socket" })
+  end))
+
+  it("takes over the path of a listener that was killed, and of no other", within(20, function()
+    local path = os.tmpname()
+    assert.matches("in use", (select(2, mp.Listener { address = path }))) -- a file
+    os.remove(path)
+    local ready <close> = mp.Event()
+    local p = mp.spawn(function()
+      local l <close> = assert(mp.Listener { address = path })
+      ready:set()
+      l:accept(60)
+    end)
+    ready:wait()
+    assert.matches("in use", (select(2, mp.Listener { address = path }))) -- somebody listens
+    p:kill()
+    p:join()
+    p:close()
+    local l <close> = assert(mp.Listener { address = path })
+    assert.is_nil((l:accept(0)))
+  end))
+
+  it("finds out that a peer's machine is gone, when told to", within(10, function()
+    local l <close> = assert(mp.Listener())
+    local p = client(l.address, nil, function(c)
+      c:keepalive(2)
+      return c:recv()
+    end)
+    local c <close> = l:accept(5)
+    assert.is_true(c:keepalive(30))
+    assert.error_matches(function() c:keepalive(1) end, "seconds must be from 2")
+    c:send "fine"
+    assert.equal("fine", p:result())
   end))
 
   it("refuses what it does not know", function()
@@ -154,7 +194,9 @@ describe("mp.Listener", function()
     local a, b = mp.Pipe()
     local p = client(l.address, nil, function(c) c:recv(5) end)
     local c <close> = l:accept(5)
-    assert.error_matches(function() c:send(a) end, "cannot send value")
+    assert.error_matches(function()
+      c:send { x = a }
+    end, "cannot send value%.x %(an mp.Connection: shared memory does not go over a socket%)")
     c:send "still whole"
     p:join()
     a:close() b:close()
@@ -187,13 +229,15 @@ describe("mp.Listener", function()
         return pcall(function() assert(mp.Client(address, "wrong")) end)
       end, l.address)
       -- both errors are located where the caller called, not inside mp
-      local located = "^[^:]*listener_spec.lua:%d+: authentication failed: the peer does not know"
+      local function located(what)
+        return "^[^:]*listener_spec.lua:%d+: mp%." .. what .. ": authentication failed: the peer"
+      end
       local ok, why = pcall(function() assert(l:accept(5)) end)
       assert.is_false(ok)
-      assert.matches(located, why)
+      assert.matches(located "Listener: cannot accept a peer", why)
       ok, why = p:result()
       assert.is_false(ok)
-      assert.matches(located, why)
+      assert.matches(located "Client: cannot connect to '/.*'", why)
       local good = client(l.address, "right", function(c) return c:recv(5) end)
       local c <close> = l:accept(5)
       c:send "welcome"

@@ -206,6 +206,7 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_frozen(L, S);
     mpl_open_wait(L);
     mpl_open_socket(L);
+    mpl_open_listener(L);
     mpl_open_host(L);
     mpl_open_pool(L, S);
     return 1;

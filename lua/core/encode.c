@@ -106,7 +106,9 @@ static enum mpl_step encode_userdata(struct mpl_walk *w)
 
     if (h && (w->flags & MPL_STRING)) {
         h = NULL;
-        why = "a string cannot hold it";
+        why = (w->flags & MPL_SOCKET) == MPL_SOCKET
+                  ? "shared memory does not go over a socket"
+                  : "a string cannot hold it";
     }
     if (!h && !w->anchors)
         return MPL_CAREFUL;

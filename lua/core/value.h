@@ -46,6 +46,7 @@ enum mpl_flags {
     MPL_LOSSY = 4,     /* nothing is refused: what cannot be sent travels as its
                         * tostring text, a table whose metatable cannot
                         * without it */
+    MPL_SOCKET = MPL_STRING | 16, /* the same over a socket */
     MPL_LEND = 8,      /* a value that is a long string is not copied: the
                         * parcel is valid while the value is on the stack */
 };

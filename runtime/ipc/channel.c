@@ -265,21 +265,29 @@ static int begin_ciphers(mpr_channel *c, const uint8_t *send_key,
     return r;
 }
 
-static int make(mpr_channel *c, int fd, int listener, const void *key,
-                size_t key_size, int64_t deadline)
+/* A channel of the descriptor, which is taken. */
+static int make(mpr_channel *c, int fd)
 {
-    uint8_t send_key[MPRI_SESSION_KEY], receive_key[MPRI_SESSION_KEY];
     int r = mpri_block_create(sizeof(struct link), MPRI_BLOCK_ZERO, &c->h);
 
     c->fd = fd;
-    if (r == 0 && key) {
-        r = mpri_channel_handshake(fd, listener, key, key_size, send_key,
+    if (r < 0)
+        mpr_channel_close(c);
+    return r;
+}
+
+/* Both sides prove that they know the key, and encrypt from then on. */
+static int greet(mpr_channel *c, int listener, const void *key, size_t key_size,
+                 int64_t deadline)
+{
+    uint8_t send_key[MPRI_SESSION_KEY], receive_key[MPRI_SESSION_KEY];
+    int r = mpri_channel_handshake(c->fd, listener, key, key_size, send_key,
                                    receive_key, deadline);
-        if (r == 0)
-            r = begin_ciphers(c, send_key, receive_key, deadline);
-        memset(send_key, 0, sizeof send_key);
-        memset(receive_key, 0, sizeof receive_key);
-    }
+
+    if (r == 0)
+        r = begin_ciphers(c, send_key, receive_key, deadline);
+    memset(send_key, 0, sizeof send_key);
+    memset(receive_key, 0, sizeof receive_key);
     if (r < 0)
         mpr_channel_close(c);
     return r;
@@ -318,8 +326,8 @@ int mpr_listen(struct mpr_address *a, int backlog)
 /* A peer that stalls in its handshake may not hold up the listener. */
 static const int64_t PATIENCE = 5 * MPRI_SECOND;
 
-int mpr_accept(int listener, mpr_channel *c, struct mpr_address *peer,
-               const void *key, size_t key_size, int64_t deadline)
+int mpr_take(int listener, mpr_channel *c, struct mpr_address *peer,
+             int64_t deadline)
 {
     struct mpri_address who;
     int fd, r = mpr_open();
@@ -330,7 +338,20 @@ int mpr_accept(int listener, mpr_channel *c, struct mpr_address *peer,
     if (fd < 0)
         return fd;
     to_address(&who, peer);
-    return make(c, fd, 1, key, key_size, mpri_now_ns() + PATIENCE);
+    return make(c, fd);
+}
+
+int mpr_greet(mpr_channel *c, const void *key, size_t key_size)
+{
+    return greet(c, 1, key, key_size, mpri_now_ns() + PATIENCE);
+}
+
+int mpr_accept(int listener, mpr_channel *c, struct mpr_address *peer,
+               const void *key, size_t key_size, int64_t deadline)
+{
+    int r = mpr_take(listener, c, peer, deadline);
+
+    return r == 0 && key ? mpr_greet(c, key, key_size) : r;
 }
 
 int mpr_connect(mpr_channel *c, const struct mpr_address *a, const void *key,
@@ -345,8 +366,16 @@ int mpr_connect(mpr_channel *c, const struct mpr_address *a, const void *key,
     fd = mpri_socket_connect(&to, deadline);
     if (fd < 0)
         return fd;
-    return make(c, fd, 0, key, key_size,
-                mpri_earlier(deadline, mpri_now_ns() + 2 * PATIENCE));
+    r = make(c, fd);
+    if (r < 0 || !key)
+        return r;
+    return greet(c, 0, key, key_size,
+                 mpri_earlier(deadline, mpri_now_ns() + 2 * PATIENCE));
+}
+
+int mpr_channel_keepalive(mpr_channel *c, int seconds)
+{
+    return mpri_socket_keepalive(c->fd, seconds);
 }
 
 void mpr_channel_close(mpr_channel *c)

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -102,6 +103,37 @@ static void tune(int fd, int tcp)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+/* Whether the path is a socket that nobody listens to any more: its process
+ * was killed. A socket of another type asks without disturbing a listener: that
+ * one's answer is EPROTOTYPE. */
+static bool is_stale(const union any *where, socklen_t size)
+{
+    struct stat st;
+    int fd, r;
+
+    if (lstat(where->un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return false;
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    r = connect(fd, &where->sa, size) < 0 ? errno : 0;
+    close(fd);
+    return r == ECONNREFUSED;
+}
+
+static int bind_to(int fd, const union any *where, socklen_t size)
+{
+    if (bind(fd, &where->sa, size) == 0)
+        return 0;
+    if (errno != EADDRINUSE || where->sa.sa_family != AF_UNIX)
+        return -errno;
+    if (!is_stale(where, size))
+        return -EADDRINUSE;
+    if (unlink(where->un.sun_path) < 0)
+        return -errno;
+    return bind(fd, &where->sa, size) < 0 ? -errno : 0;
+}
+
 int mpri_socket_listen(struct mpri_address *a, int backlog)
 {
     union any where;
@@ -117,7 +149,7 @@ int mpri_socket_listen(struct mpri_address *a, int backlog)
     if (a->tcp)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     before = umask(0177); /* the socket is private from its first moment */
-    err = bind(fd, &where.sa, size) < 0 ? -errno : 0;
+    err = bind_to(fd, &where, size);
     umask(before);
     if (err == 0 && listen(fd, backlog) < 0)
         err = -errno;
@@ -215,6 +247,37 @@ int mpri_socket_connect(const struct mpri_address *a, int64_t deadline_ns)
     return fd;
 }
 
+int mpri_socket_keepalive(int fd, int seconds)
+{
+    int on = 1, step = seconds > 4 ? seconds / 4 : 1;
+    int probes = seconds > 1 ? (seconds - step) / step : 1;
+    unsigned unheard_ms = (unsigned)seconds * 1000;
+    socklen_t size = sizeof on;
+    int family;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
+        return -errno;
+    if (family == AF_UNIX)
+        return 0;
+    /* The first probe after a step's silence, the last one a step before the
+     * end; what was sent and not acknowledged has the same time. */
+    if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &step, sizeof step) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &step, sizeof step) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms,
+                   sizeof unheard_ms) < 0)
+        return -errno;
+    return 0;
+}
+
+/* What recv and send say when the other side, or the way to it, is no more. */
+static bool is_gone(int err)
+{
+    return err == EPIPE || err == ECONNRESET || err == ETIMEDOUT ||
+           err == EHOSTUNREACH || err == ENETUNREACH || err == EHOSTDOWN;
+}
+
 int mpri_socket_read(int fd, void *to, size_t size, size_t *done,
                      int64_t deadline_ns)
 {
@@ -226,7 +289,7 @@ int mpri_socket_read(int fd, void *to, size_t size, size_t *done,
             *done += (size_t)n;
             continue;
         }
-        if (n == 0 || errno == ECONNRESET)
+        if (n == 0 || is_gone(errno))
             return -EPIPE;
         if (errno == EINTR)
             continue;
@@ -251,7 +314,7 @@ int mpri_socket_write(int fd, const void *from, size_t size, size_t *done,
             *done += (size_t)n;
             continue;
         }
-        if (errno == EPIPE || errno == ECONNRESET)
+        if (is_gone(errno))
             return -EPIPE;
         if (errno == EINTR)
             continue;

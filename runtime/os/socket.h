@@ -19,7 +19,8 @@ struct mpri_address {
 };
 
 /* Listens; *a then says where (a TCP port that was 0 is known). A Unix socket
- * is readable and writable by its owner only. */
+ * is readable and writable by its owner only; a path that a killed process left
+ * is taken over. */
 int mpri_socket_listen(struct mpri_address *a, int backlog);
 
 /* Accepts; *peer says who. A Unix peer of another user is refused: -EPERM. */
@@ -33,6 +34,10 @@ int mpri_socket_read(int fd, void *to, size_t size, size_t *done,
                      int64_t deadline_ns);
 int mpri_socket_write(int fd, const void *from, size_t size, size_t *done,
                       int64_t deadline_ns);
+
+/* A TCP peer whose machine says nothing for so many seconds (2 at least) counts
+ * as gone; other sockets need no such thing. */
+int mpri_socket_keepalive(int fd, int seconds);
 
 /* 1 when a read would not wait, 0 when the deadline passed. */
 int mpri_socket_poll(int fd, int64_t deadline_ns);
