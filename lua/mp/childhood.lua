@@ -65,7 +65,7 @@ local function finish(s, ok, ...)
     if select("#", ...) > 0 then
       give(s.handle, true, ...)
     end
-    leave(0)
+    return leave(0)
   end
   local err = ...
   -- What stood below in the parent, before the fork, is not of this process.
@@ -79,9 +79,11 @@ end
 
 --- What a process does unless its class says otherwise.
 function childhood.call_target(s)
-  if s.target then
-    local args = s.args or {}
-    return s.target(table.unpack(args, 1, args.n or #args))
+  local f, args = s.target, s.args
+  if f and args then
+    return f(table.unpack(args, 1, args.n or #args))
+  elseif f then
+    return f()
   end
 end
 
@@ -100,9 +102,9 @@ local function live(s, parent_name, ...)
   local self = s.object or s
   local run = s.object and self.run or childhood.call_target
   if family.at_start[1] then
-    finish(s, xpcall(run_hooked, catch, run, self))
+    return finish(s, xpcall(run_hooked, catch, run, self))
   end
-  finish(s, xpcall(run, catch, self))
+  return finish(s, xpcall(run, catch, self))
 end
 
 --- Lives as what s describes; the rest: the seed of math.random. Just forked, a

@@ -1,6 +1,5 @@
 #include "proc/process.h"
 
-#include "base/deadline.h"
 #include "base/testpoint.h"
 #include "life/block.h"
 #include "life/guard.h"
@@ -10,7 +9,6 @@
 #include "peer/roster.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,17 +18,11 @@
 
 _Static_assert((int)MPR_PROCESS_NAME == (int)MPRI_PEER_NAME, "one name");
 
-/* While it waits for a child a process looks around this often. */
-static const int64_t LOOK = 500 * MPRI_MS;
-
-/* The exit code of a process whose own was lost. */
-enum { LOST = 255 };
-
 /* The process objects of this process that have, or may open, a pidfd. */
 static struct mpr_process *children;
 static pthread_mutex_t children_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void link_child(struct mpr_process *p)
+void mpri_process_link(struct mpr_process *p)
 {
     pthread_mutex_lock(&children_lock);
     p->next = children;
@@ -105,6 +97,7 @@ int mpr_process_prepare(struct mpr_process *p,
 
     if (err < 0)
         return err;
+    *p = (struct mpr_process){.pidfd = -1};
     err = mpri_block_create(32 + sizeof *d, 0, &p->h);
     if (err < 0)
         return err;
@@ -153,7 +146,7 @@ void mpri_process_started(struct mpr_process *p, int pid)
     p->pidfd = mpri_pidfd_open(pid);
     p->pid = pid;
     p->mine = 1;
-    link_child(p);
+    mpri_process_link(p);
     mpri_gate_open(&d->known, UINT32_MAX);
 }
 
@@ -177,9 +170,7 @@ static int fork_prepared(struct mpr_process *p)
     if (pid == 0) {
         mpri_child_begin(d->slot, d->generation, d->daemon && !d->served,
                          d->creator_pid);
-        mpri_store_rlx(&d->pid, (uint32_t)getpid());
-        p->pidfd = -1;
-        p->pid = (int)getpid();
+        mpri_store_rlx(&d->pid, (uint32_t)mpri_self.pid);
         return MPR_IN_CHILD;
     }
     err = errno;
@@ -209,26 +200,6 @@ int mpr_process_serve(struct mpr_process *p)
 {
     mpri_process_data(&p->h)->served = 1;
     return fork_prepared(p);
-}
-
-int mpr_process_await(struct mpr_process *p, int64_t deadline_ns)
-{
-    struct mpri_process *d = mpri_process_data(&p->h);
-
-    for (;;) {
-        uint32_t ticket = mpri_gate_prepare(&d->known);
-        int r;
-
-        if (mpri_load_seq(&d->pid) || mpri_load_seq(&d->status))
-            break;
-        r = mpri_gate_wait(&d->known, ticket, deadline_ns);
-        if (r < 0)
-            return r;
-    }
-    p->pid = (int)mpri_load_acq(&d->pid);
-    p->pidfd = mpri_pidfd_open(p->pid);
-    link_child(p);
-    return 0;
 }
 
 void mpr_process_attach(struct mpr_process *p, mpr_handle *h)
@@ -267,8 +238,7 @@ static void ended(struct mpr_process *p, int code)
     mpri_reap(d->slot, d->generation);
 }
 
-/* Asks the kernel, without waiting. */
-static int check(struct mpr_process *p)
+int mpri_process_check(struct mpr_process *p)
 {
     struct mpri_process *d = mpri_process_data(&p->h);
     siginfo_t info;
@@ -286,7 +256,7 @@ static int check(struct mpr_process *p)
         ended(p, info.si_code == CLD_EXITED ? info.si_status : -info.si_status);
     } else if (mpri_load_acq(&d->status) == 0) {
         /* The host reaps children itself, and this one said nothing. */
-        ended(p, LOST);
+        ended(p, MPRI_STATUS_LOST);
     } else {
         ended(p, (int16_t)(mpri_load_acq(&d->status) & 0xffff));
     }
@@ -298,7 +268,7 @@ int mpr_process_alive(struct mpr_process *p)
     const struct mpri_process *d = mpri_process_data(&p->h);
 
     if (p->mine)
-        return !check(p);
+        return !mpri_process_check(p);
     if (mpri_load_acq(&d->status))
         return 0;
     if (mpri_slot_generation(d->slot) != d->generation)
@@ -313,69 +283,13 @@ int mpr_process_exit_code(struct mpr_process *p, int *code)
     uint32_t status;
 
     if (p->mine)
-        check(p);
+        mpri_process_check(p);
     status = mpri_load_acq(&d->status);
     /* What the process itself wrote counts when it is gone. */
     if (!(status & MPRI_STATUS_ENDED) || p->mine)
         return -EAGAIN;
     *code = (int16_t)(status & 0xffff);
     return 0;
-}
-
-static int poll_pidfd(const struct mpr_process *p, int64_t until_ns)
-{
-    struct pollfd fd = {.fd = p->pidfd, .events = POLLIN};
-    struct timespec t;
-    int64_t left = until_ns - mpri_now_ns();
-    int r;
-
-    if (left < 0)
-        left = 0;
-    t.tv_sec = (time_t)(left / MPRI_SECOND);
-    t.tv_nsec = (long)(left % MPRI_SECOND);
-    r = ppoll(&fd, p->pidfd >= 0, &t, NULL);
-    return r < 0 ? -errno : r;
-}
-
-/* It is over; how, its fork server is about to say. If that was killed in
- * between, nobody ever will. */
-static void settle(struct mpr_process *p)
-{
-    struct mpri_process *d = mpri_process_data(&p->h);
-    int64_t until_ns = mpri_now_ns() + MPRI_SECOND;
-    uint32_t none = 0;
-
-    while (!p->mine && mpri_load_acq(&d->status) == 0) {
-        uint32_t ticket = mpri_gate_prepare(&d->known);
-
-        if (mpri_load_seq(&d->status))
-            break;
-        if (mpri_gate_wait(&d->known, ticket, until_ns) == -ETIMEDOUT)
-            mpri_cas_seq(&d->status, &none, MPRI_STATUS_ENDED | LOST);
-    }
-}
-
-int mpr_process_join(struct mpr_process *p, int64_t deadline_ns)
-{
-    /* Without a descriptor (none was left) only asking again helps. */
-    int64_t slice = p->pidfd >= 0 ? LOOK : 5 * MPRI_MS;
-
-    for (;;) {
-        int64_t now = mpri_now_ns();
-        int r;
-
-        if (!mpr_process_alive(p)) {
-            settle(p);
-            return 0;
-        }
-        if (now >= deadline_ns)
-            return -ETIMEDOUT;
-        r = poll_pidfd(p, mpri_earlier(deadline_ns, now + slice));
-        if (r == -EINTR)
-            return r;
-        if (r == 0)
-            mpri_sweep();
-    }
 }
 
 int mpr_process_signal(struct mpr_process *p, int signo)
@@ -396,7 +310,7 @@ int mpr_process_sentinel(struct mpr_process *p)
 
     p->watched = 1;
     if (p->pidfd < 0 && mpr_process_alive(p))
-        p->pidfd = mpri_pidfd_open(p->pid);
+        p->pidfd = mpri_pidfd_open(mpr_process_pid(p));
     /* It ended, and its number may be another's: a bell that has rung stands
      * for it. */
     if (p->pidfd < 0 || (!p->mine && !mpr_process_alive(p))) {
@@ -407,7 +321,7 @@ int mpr_process_sentinel(struct mpr_process *p)
             mpri_bell_ring(p->pidfd);
     }
     if (p->pidfd >= 0 && !linked)
-        link_child(p);
+        mpri_process_link(p);
     return p->pidfd;
 }
 

@@ -22,6 +22,7 @@
 
 enum {
     MPRI_STATUS_ENDED = 0x10000, /* the low 16 bits are the exit code */
+    MPRI_STATUS_LOST = 255,      /* the exit code of one whose own was lost */
     MPRI_PROCESS_RING = 1024,
 };
 
@@ -59,7 +60,12 @@ void mpri_process_started(mpr_process *p, int pid);
 /* Who made the process in the slot. For the process itself. */
 void mpri_child_parent(uint32_t slot, int pid);
 
-/* Processes of this process's making whose pidfd is open; for child.c. */
+/* Whether a process of our making is over now: asks the kernel, without
+ * waiting, and takes what it says. 0 for another's. */
+int mpri_process_check(mpr_process *p);
+
+/* p has, or may open, a pidfd: the list of those. A forked child closes all. */
+void mpri_process_link(mpr_process *p);
 void mpri_process_forget_all(void);
 
 /* In a child just forked, with the slot made for it: makes it a member that

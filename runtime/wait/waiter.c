@@ -16,7 +16,7 @@ static const int64_t SLICE = 500 * MPRI_MS;
 
 /* Spinning longer than a wake costs (about 30 µs here) cannot pay. */
 static const int64_t SPIN_NS = 40000;
-enum { SPIN_RELAX = 16, CREDIT_MAX = 64, CREDIT_TRY = 8 };
+enum { SPIN_RELAX = 16, CREDIT_TRY = 8 };
 
 int mpri_waiter_slice(mpri_a32 *word, uint32_t expected, int64_t until_ns)
 {
@@ -127,7 +127,7 @@ int mpri_waiter_pause(int64_t deadline_ns)
 /* Credit: the number of waits, up to 64, that may spin before one that spun in
  * vain makes the object sleep at once. A spin that won earns two, one that
  * lost costs four; at 0 one wait in eight tries again. */
-struct mpri_spin mpri_spin_begin(mpri_a32 *credit)
+struct mpri_spin mpri_spin_begin_for(mpri_a32 *credit, int64_t most_ns)
 {
     uint32_t c = mpri_load_rlx(credit);
     bool spin;
@@ -138,7 +138,13 @@ struct mpri_spin mpri_spin_begin(mpri_a32 *credit)
         mpri_store_rlx(credit, c + 1);
         spin = (c & 0xff) == CREDIT_TRY - 1;
     }
-    return (struct mpri_spin){.credit = credit, .until_ns = spin ? 1 : 0};
+    return (struct mpri_spin){
+        .credit = credit, .most_ns = most_ns, .until_ns = spin ? 1 : 0};
+}
+
+struct mpri_spin mpri_spin_begin(mpri_a32 *credit)
+{
+    return mpri_spin_begin_for(credit, SPIN_NS);
 }
 
 bool mpri_spin_more(struct mpri_spin *s)
@@ -150,7 +156,7 @@ bool mpri_spin_more(struct mpri_spin *s)
         return true;
     }
     if (s->until_ns == 1) {
-        s->until_ns = mpri_now_ns() + SPIN_NS;
+        s->until_ns = mpri_now_ns() + s->most_ns;
     } else if (mpri_now_ns() > s->until_ns) {
         return false;
     }
@@ -166,7 +172,7 @@ void mpri_spin_end(struct mpri_spin *s, bool won)
         return;
     c = mpri_load_rlx(s->credit);
     if (won)
-        c = c + 2 > CREDIT_MAX ? CREDIT_MAX : c + 2;
+        c = c + 2 > MPRI_SPIN_CREDIT ? MPRI_SPIN_CREDIT : c + 2;
     else
         c = c > CREDIT_TRY + 4 ? c - 4 : 0;
     mpri_store_rlx(s->credit, c);

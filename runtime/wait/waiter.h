@@ -91,12 +91,16 @@ uint32_t mpri_bell_own(void);
  *
  * The credit is a hint; it is read and written relaxed, a lost update costs a
  * spin or a sleep. */
+enum { MPRI_SPIN_CREDIT = 64 }; /* the most there is */
 struct mpri_spin {
     mpri_a32 *credit;
     uint32_t turns;
+    int64_t most_ns;
     int64_t until_ns;
 };
 struct mpri_spin mpri_spin_begin(mpri_a32 *credit);
+/* The same, for at most so long instead of the price of a wake. */
+struct mpri_spin mpri_spin_begin_for(mpri_a32 *credit, int64_t most_ns);
 bool mpri_spin_more(struct mpri_spin *s);
 void mpri_spin_end(struct mpri_spin *s, bool won);
 
