@@ -91,7 +91,7 @@ static int new_table(lua_State *L, const char *mode)
 void mpl_codec_init(lua_State *L, struct mpl_codec *c)
 {
     memset(c, 0, sizeof *c);
-    c->classes = new_table(L, NULL);
+    c->classes = new_table(L, "k");
     c->modules = new_table(L, "k");
     c->codes = new_table(L, "k");
     c->functions = new_table(L, NULL);

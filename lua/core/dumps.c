@@ -111,13 +111,27 @@ static int class(lua_State *L)
     return 1;
 }
 
+/*** Lets objects of one more metatable travel as those of a class: what its
+ * `__mp_pack` gives arrives there as the class's `__mp_unpack` makes it.
+ *
+ * @tparam table mt has `__mp_pack`
+ * @tparam string name a class, see `class` */
+static int travel_as(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checkstring(L, 2);
+    lua_settop(L, 2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, mpl_self(L)->codec.classes);
+    lua_insert(L, 1);
+    lua_rawset(L, 1);
+    return 0;
+}
+
 void mpl_open_value(lua_State *L, int state)
 {
     static const luaL_Reg functions[] = {
-        {"dumps", dumps},
-        {"loads", loads},
-        {"class", class},
-        {NULL, NULL},
+        {"dumps", dumps},         {"loads", loads}, {"class", class},
+        {"travel_as", travel_as}, {NULL, NULL},
     };
 
     lua_pushvalue(L, state);

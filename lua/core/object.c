@@ -163,6 +163,17 @@ static int get_index(lua_State *L)
     return 0;
 }
 
+/* The methods on the top are fields of a module of their own, so that they can
+ * be sent as functions: by name (module.c). */
+static void publish_methods(lua_State *L, const struct mpl_class *class)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    luaL_getsubtable(L, -1, "mp.core.methods");
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, class->type);
+    lua_pop(L, 2);
+}
+
 void mpl_class_open(lua_State *L, struct mpl_state *S,
                     const struct mpl_class *class)
 {
@@ -185,6 +196,7 @@ void mpl_class_open(lua_State *L, struct mpl_state *S,
     lua_newtable(L);
     mpl_state_push(L);
     luaL_setfuncs(L, class->methods, 1);
+    publish_methods(L, class);
     if (class->waitable)
         mpl_set_waitable(L);
     if (class->property || class->index) {

@@ -80,6 +80,11 @@ end
 --- What a process does unless its class says otherwise.
 function childhood.call_target(s)
   local f, args = s.target, s.args
+  if s == family.here then
+    -- As a field of mp.family the function would have a name, and travel by it
+    -- to children that have no such field.
+    s.target, s.args = nil, nil
+  end
   if f and args then
     return f(table.unpack(args, 1, args.n or #args))
   elseif f then
@@ -96,6 +101,7 @@ end
 
 local function live(s, parent_name, ...)
   family.enter(s, parent_name)
+  family.method = s.method or family.method -- for children of its own
   os.exit = exit -- luacheck: ignore 122
   math.randomseed(...)
   family.note("process started")

@@ -1,5 +1,6 @@
 --- Contexts: everything of mp with a start method of its own.
 
+local core = require "mp.core"
 local default = require "mp.default"
 local manager = require "mp.manager"
 local pools = require "mp.pool"
@@ -11,6 +12,7 @@ local context = {}
 --- Makes the function mp.get_context for a table of everything there is.
 function context.of(mp)
   local contexts = {}
+  local meta = { __index = mp, __name = "mp.Context" }
 
   local function make(method)
     local ctx = {
@@ -35,10 +37,10 @@ function context.of(mp)
     for name, f in pairs(default.of(ctx.Process)) do
       ctx[name] = f
     end
-    return setmetatable(ctx, { __index = mp, __name = "mp.Context" })
+    return setmetatable(ctx, meta)
   end
 
-  return function(method)
+  local function get(method)
     if method == nil then
       start.get_start_method()
       return mp
@@ -47,6 +49,14 @@ function context.of(mp)
     contexts[method] = contexts[method] or make(method)
     return contexts[method]
   end
+
+  -- A context is the receiver's own of that method.
+  meta.__mp_pack = function(self)
+    return self.get_start_method()
+  end
+  meta.__mp_unpack = get
+  core.class(meta.__name, meta)
+  return get
 end
 
 return context

@@ -8,21 +8,6 @@ local start = require "mp.start"
 
 local job = {}
 
--- The members of a class and of those that it extends.
-local function all_members(class)
-  local all = {}
-  local members = class.MEMBERS
-  while members do
-    for k, v in pairs(members) do
-      if all[k] == nil then
-        all[k] = v
-      end
-    end
-    members = getmetatable(members).__index
-  end
-  return all
-end
-
 --- What is to be done for a Process object.
 function job.of(self)
   local s = rawget(self, fields.STATE)
@@ -35,12 +20,12 @@ function job.of(self)
     target = s.target,
     args = s.args,
     parent = family.here.name,
-    method = start.get_start_method(),
+    method = s.method or start.get_start_method(),
   }
   -- An object that is nothing but a Process is made when somebody asks for it.
   local extended = class ~= process.Process
   if extended or next(self, next(self)) ~= nil then
-    what.members = extended and all_members(class) or nil
+    what.members = extended and process.members_of(class) or nil
     what.fields = {}
     for k, v in next, self do
       if k ~= fields.STATE then

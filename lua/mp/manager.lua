@@ -271,6 +271,7 @@ function manager.of(makers)
     }, Class)
   end
   return setmetatable({
+    __name = "mp.Manager class", -- what looks like a class travels by its module's name
     connect = function()
       no_network(2)
     end,

@@ -156,9 +156,57 @@ local function prepare(class)
   }
 end
 
+-- A class that the script made travels as what it was made of.
+
+local CLASS <const> = "mp.Process class"
+
+--- The members of a class and of those that it extends; nil: none was added.
+function process.members_of(class)
+  local all
+  local members = class.MEMBERS
+  while members do
+    all = all or {}
+    for k, v in pairs(members) do
+      if all[k] == nil then
+        all[k] = v
+      end
+    end
+    members = getmetatable(members).__index
+  end
+  return all
+end
+
+local function pack_class(class)
+  return { class.start_method, process.members_of(class) }
+end
+
+local function unpack_class(packed)
+  local method <const>, members <const> = packed[1], packed[2]
+  local class <const> = method and Process:with_start_method(method) or Process
+  return members and class:extend(members) or class
+end
+
+-- Makes a class of the table; its objects arrive elsewhere as those of Process.
+local function derive(base, class)
+  local meta <const> =
+    { __index = base, __call = construct, __name = CLASS, __mp_pack = pack_class }
+  prepare(class)
+  core.travel_as(class.__metatable_of_objects, "mp.Process")
+  core.travel_as(meta, CLASS)
+  return setmetatable(class, meta)
+end
+
 prepare(Process)
 core.class("mp.Process", Process.__metatable_of_objects)
-setmetatable(Process, { __call = construct, __name = "mp.Process class" })
+setmetatable(
+  Process,
+  core.class(CLASS, {
+    __call = construct,
+    __name = CLASS,
+    __mp_pack = pack_class,
+    __mp_unpack = unpack_class,
+  })
+)
 
 --- `mp.Process:extend{run = function(self) … end}`: a class whose objects run
 -- their `run`. Its constructor takes the options of Process and any further
@@ -171,20 +219,16 @@ function Process:extend(members)
   for k, v in pairs(members) do
     class[k], class.MEMBERS[k] = v, v
   end
-  prepare(class)
-  class.__metatable_of_objects.__mp_pack = nil
-  class.__metatable_of_objects.__mp_unpack = nil
-  return setmetatable(class, { __index = self, __call = construct, __name = "mp.Process class" })
+  return derive(self, class)
 end
 
 --- The class whose objects start by the given method.
 function Process:with_start_method(method)
-  local class = { start_method = method, MEMBERS = self.MEMBERS, base = self }
-  prepare(class)
+  local class <const> = derive(self, { start_method = method, MEMBERS = self.MEMBERS })
   if not self.MEMBERS then
     class.__metatable_of_objects.class = self
   end
-  return setmetatable(class, { __index = self, __call = construct, __name = "mp.Process class" })
+  return class
 end
 
 -- Methods.
