@@ -149,6 +149,23 @@ MPR_API int mpr_check(void);
 /* Looks for dead members now instead of at the next due time. */
 MPR_API void mpr_sweep(void);
 
+/* A living member of the family, as it was when somebody looked. */
+struct mpr_relative {
+    uint32_t slot, generation; /* name it for good */
+    int pid;
+    int creator; /* its pid; 0: it is over, or there is none */
+    int worker;  /* of a pool */
+    char name[40];
+};
+
+/* Fills in at most max of the living members, ourselves included; returns how
+ * many there are. Reads facts about each from the system: not for hot paths. */
+MPR_API uint32_t mpr_family(struct mpr_relative *out, uint32_t max);
+
+/* Sends it a signal, whoever started it: -ESRCH when it is over, or lives in
+ * another pid namespace. Never meets a stranger that has its number by now. */
+MPR_API int mpr_family_signal(const struct mpr_relative *r, int signo);
+
 /* Tests: this process sends itself signo when it passes the named test point
  * for the nth time ("*": any point). NULL disarms. -EINVAL. */
 MPR_API int mpr_testpoint_arm(const char *name, uint32_t nth, int signo);

@@ -3,6 +3,7 @@
 
 #include "arg.h"
 #include "conn.h"
+#include "family.h"
 #include "freeze.h"
 #include "host.h"
 #include "log.h"
@@ -207,6 +208,7 @@ int luaopen_mp_core(lua_State *L)
     mpl_open_wait(L);
     mpl_open_socket(L);
     mpl_open_listener(L);
+    mpl_open_family(L);
     mpl_open_host(L);
     mpl_open_pool(L, S);
     return 1;

@@ -6,6 +6,7 @@
 --
 -- This file only wires the parts together.
 
+local chaos = require "mp.chaos"
 local completed = require "mp.completed"
 local context = require "mp.context"
 local core = require "mp.core"
@@ -94,6 +95,7 @@ local mp = {
   sleep = core.sleep,
   time = core.time,
   stats = core.stats,
+  chaos = chaos.new,
 }
 
 mp.Manager = manager.of(mp)
