@@ -384,7 +384,27 @@ describe("mp.Value", function()
       assert.equal(42, v.value)
       assert.error_matches(function() v:with(error, "oops") end, "oops")
       assert.is_false(v:get_lock():locked())
+      local inside <const> = coroutine.wrap(function()
+        return v:with(function() return coroutine.yield(v:get_lock():locked()) end)
+      end)
+      assert.is_true(inside())
+      assert.equal("back", inside "back")
+      assert.is_false(v:get_lock():locked())
     end))
+
+    it("checks its arguments", function()
+      local v <close>, a = mp.Value "i", mp.Array("i", 1)
+      local _ <close> = a
+      for _, x in ipairs { v, a } do
+        assert.error_matches(function() x:with(3) end,
+          "bad argument #1 to 'with' (function expected, got number)", 1, true)
+        assert.error_matches(function() x:acquire(0 / 0) end,
+          "bad argument #1 to 'acquire' (timeout must not be NaN)", 1, true)
+        assert.error_matches(function() x:hold "soon" end,
+          "bad argument #1 to 'hold' (number expected, got string)", 1, true)
+        assert.error_matches(function() x:release() end, "attempt to release an RLock that is not owned")
+      end
+    end)
 
     it("travels with the value", within(10, function()
       local a, b <close> = mp.Pipe()

@@ -267,6 +267,10 @@ static int array_tostring(lua_State *L)
     return 1;
 }
 
+/* More bytes than a process can address: a mistake. Less may be too much for
+ * this machine, which is an outcome. */
+static const lua_Integer BYTES_MAX = (lua_Integer)1 << 47;
+
 static int create(lua_State *L, struct mpr_cells *what,
                   const struct mpl_class *class)
 {
@@ -282,6 +286,7 @@ static int create(lua_State *L, struct mpr_cells *what,
     count = empty ? luaL_checkinteger(L, 2) : mpl_source_count(L, 2, r);
     luaL_argcheck(L, count > 0, 2,
                   empty ? "size must be positive" : "nothing to hold");
+    luaL_argcheck(L, count <= BYTES_MAX / r->a.size, 2, "size is too large");
     what->count = (uint64_t)count;
     err = mpr_array_create(&r->a, what);
     if (err < 0)

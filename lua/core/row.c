@@ -54,19 +54,28 @@ int mpl_row_get_lock(lua_State *L)
     return 1;
 }
 
-/* Calls the method of that name of the lock with the row's arguments. */
+static int finish_forward(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    return lua_gettop(L);
+}
+
+/* Calls the method of that name of the lock with the row's arguments, which
+ * were checked: an error from there would not know this method's name. */
 static int forward(lua_State *L, const char *method)
 {
     push_lock(L);
     lua_replace(L, 1);
     lua_getfield(L, 1, method);
     lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
+    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, finish_forward);
+    return finish_forward(L, LUA_OK, 0);
 }
 
 int mpl_row_acquire(lua_State *L)
 {
+    (void)mpl_checktimeout(L, 2);
     return forward(L, "acquire");
 }
 
@@ -77,11 +86,13 @@ int mpl_row_unlock(lua_State *L)
 
 int mpl_row_hold(lua_State *L)
 {
+    (void)mpl_checktimeout(L, 2);
     return forward(L, "hold");
 }
 
 int mpl_row_with(lua_State *L)
 {
+    luaL_checktype(L, 2, LUA_TFUNCTION);
     return forward(L, "with");
 }
 
