@@ -177,7 +177,7 @@ int mpr_sleep(int64_t deadline_ns)
 
 void mpr_memory_ready(void *p, size_t size)
 {
-    mpri_pages_ready(p, size);
+    mpri_private_pages_ready(p, size);
 }
 
 int mpr_cpu_count(int raw)

@@ -78,8 +78,8 @@ MPR_API void mpr_actor_free(uint32_t actor);
 MPR_API int mpr_cpu_count(int raw);
 
 /* Private memory that is fresh and will be written at once: asks the system
- * for its pages in one go, which costs a third of their first touch one by
- * one. For a megabyte and more; only a hint. */
+ * for its pages in one go, many megabytes in large ones, which costs half of
+ * their first touch one by one. For a megabyte and more; only a hint. */
 MPR_API void mpr_memory_ready(void *p, size_t size);
 
 /* The CPUs that this process may run on: at most max of their numbers, and how

@@ -1,6 +1,6 @@
 /* Long strings to Lua. Half of the price of a string of many megabytes is that
  * the kernel gives its memory page by page, at the first touch of each; asked
- * for all pages at once, and for large ones, it takes a third of the time. Lua
+ * for all pages at once, and for large ones, it takes half of that. Lua
  * says where it puts a string only to its allocator, so we look over that
  * one's shoulder, for this one call. */
 

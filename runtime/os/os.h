@@ -65,6 +65,9 @@ int mpri_shm_back(int fd, uint64_t off, uint64_t size);
  * is cheaper than one by one. Only a hint. */
 void mpri_pages_ready(void *p, uint64_t size);
 
+/* The same for memory of malloc's, as much as possible in large pages. */
+void mpri_private_pages_ready(void *p, uint64_t size);
+
 /* Returns the backing of [off, off+size) to the system; it reads as zeros
  * until it is backed again. */
 int mpri_shm_unback(int fd, uint64_t off, uint64_t size);

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 
 static void tells_about_processes(void)
@@ -294,6 +295,40 @@ static void wipes_a_page_at_fork(void)
     CHECK_IS(*(int *)page, 5);
 }
 
+/* Whether the kernel has MADV_POPULATE_WRITE. */
+static int populates(void *page)
+{
+    return madvise(page, 4096, 23) == 0;
+}
+
+static void readies_private_pages(void)
+{
+    static const uint64_t sizes[] = {1,       4095,          8192,
+                                     1 << 20, (2 << 20) + 1, 33 << 20};
+    enum { MOST = 40 << 20, FROM = 4096 + 100 };
+    uint8_t *p = mmap(NULL, MOST, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(p != MAP_FAILED);
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        uint64_t size = sizes[i];
+        unsigned char in[2] = {0};
+
+        CHECK(madvise(p, MOST, MADV_DONTNEED) == 0);
+        p[FROM] = 1;
+        p[FROM + size - 1] = 1;
+        mpri_private_pages_ready(p + FROM, size);
+        CHECK(p[FROM] == 1 && p[FROM + size - 1] == 1);
+        if (size < 8192 || !populates(p))
+            continue;
+        /* The first whole page, and the one in the middle. */
+        CHECK(mincore(p + 8192, 4096, in) == 0);
+        CHECK(mincore(p + 8192 + (size / 2 & ~4095UL), 4096, in + 1) == 0);
+        CHECK((in[0] & 1) && (size < 1 << 20 || (in[1] & 1)));
+    }
+    munmap(p, MOST);
+}
+
 static void is_random(void)
 {
     uint64_t a[2] = {0}, b[2] = {0};
@@ -316,6 +351,7 @@ int main(void)
     RUN(bells_ring_by_the_edge);
     RUN(bytes_are_dropped_at_death);
     RUN(wipes_a_page_at_fork);
+    RUN(readies_private_pages);
     RUN(is_random);
     return 0;
 }
