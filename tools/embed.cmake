@@ -20,7 +20,7 @@ foreach(file IN LISTS files)
 
   # One zero more, so that an empty file is an array too.
   string(APPEND arrays
-    "static const unsigned char file${index}[] = {\n    ${bytes}0,\n};\n\n")
+    "static const unsigned char KEEP_APART file${index}[] = {\n    ${bytes}0,\n};\n\n")
   string(APPEND entries
     "    {\"${module}\", \"@${file}\", (const char *)file${index}, ${size}},\n")
   math(EXPR index "${index} + 1")
@@ -29,6 +29,10 @@ endforeach()
 file(WRITE ${OUTPUT}
 "/* Made by tools/embed.cmake from lua/mp; changes here are lost. */
 #include \"embedded.h\"
+
+/* Apart from what is read all the time: a fault maps a file's pages around it,
+ * and each process counts them as its own. */
+#define KEEP_APART __attribute__((section(\".lua_half\")))
 
 ${arrays}const struct mpl_embedded mpl_embedded[] = {
 ${entries}    {0, 0, 0, 0},
