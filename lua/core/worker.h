@@ -1,7 +1,7 @@
 #ifndef MPL_WORKER_H
 #define MPL_WORKER_H
 
-/* Inside the binding of a pool's worker: worker.c runs tasks, interrupt.c
+/* Inside the binding of a pool's worker: run.c runs tasks, interrupt.c
  * interrupts them, memory_limit.c refuses them memory, output.c takes what they
  * print. */
 
@@ -21,6 +21,18 @@ struct mpl_worker {
     lua_Integer left; /* tasks until it is weary; negative: never */
     int host;         /* registry: its Lua half; LUA_NOREF */
 };
+
+enum {
+    MPL_WORKER_FUNCTIONS = 1
+}; /* user value: number of a note -> function */
+
+/* Runs tasks until there are none, with the worker at 1 and its Lua half at 2:
+ * how mpr_worker_take ended. Raises only what is not a task's: a hook that ends
+ * the worker. */
+int mpl_run_tasks(lua_State *L, struct mpl_worker *ud);
+
+/* Pushes the values of the task in hand: how many. */
+int mpl_push_task(lua_State *L, struct mpl_worker *ud);
 
 /* Pushes the number of the task in hand for messages, from 1; nil: it is one of
  * apply's. */

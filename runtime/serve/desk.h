@@ -1,7 +1,7 @@
 #ifndef MPR_SERVE_DESK_H
 #define MPR_SERVE_DESK_H
 
-/* The desk of a pool: its lock, under which jobs enter and leave the lists and
+/* The desk of a pool (desk.c, claim.c): its lock, under which jobs enter and leave the lists and
  * ranges of tasks change hands. Held for well under a microsecond, but for a
  * search after a death.
  *
@@ -35,6 +35,16 @@ void mpri_desk_unlock(struct mpri_pool *p, struct mpri_trash *t);
 
 /* Puts the job at the end of its level's list; nothing if it is there. */
 void mpri_desk_link(struct mpri_pool *p, struct mpri_job *j);
+
+/* Takes the job out of its list, where *at holds it; before: the job in front of
+ * it, or 0. False: it stays for another time. */
+bool mpri_desk_unlink(struct mpri_pool *p, struct mpri_job *j, uint64_t *at,
+                      uint64_t before, struct mpri_trash *t);
+
+/* The frame holds the job from now on, in place of the one it held. False: it
+ * could not be done now. */
+bool mpri_desk_hold(struct mpri_frame *f, const struct mpri_job *j,
+                    struct mpri_trash *t);
 
 enum mpri_claim {
     MPRI_CLAIM_NONE, /* nothing to do */

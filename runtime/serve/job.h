@@ -1,7 +1,8 @@
 #ifndef MPR_SERVE_JOB_H
 #define MPR_SERVE_JOB_H
 
-/* A job: a row of tasks for a pool's workers, and an outcome for each. It lies
+/* A job (job.c; submit.c and result.c for its submitter): a row of tasks for a
+ * pool's workers, and an outcome for each. It lies
  * in the arena, so the workers take tasks out of it and put outcomes into it
  * without anybody in between; its submitter need not be awake. Three hold it:
  * the submitter's handle, the pool's list while there is work in it, and the
@@ -30,6 +31,7 @@
 #include "life/block.h"
 #include "mem/segment.h"
 #include "mpr.h"
+#include "serve/note.h"
 #include "wait/waiter.h"
 
 #include <stdbool.h>
@@ -209,6 +211,15 @@ static inline unsigned mpri_outcome_form(struct mpri_outcome *o)
 static inline bool mpri_outcome_open(struct mpri_outcome *o)
 {
     return mpri_outcome_form(o) == MPRI_OPEN;
+}
+
+/* The job, or NULL: its submitter closed it, or this process is a fork of the
+ * submitter. */
+static inline struct mpri_job *mpri_job_own(const mpr_job *job)
+{
+    if (!job->h.block || job->owner != mpri_self_name())
+        return NULL;
+    return mpri_job_of(job->h.block);
 }
 
 /* Registers the kind JOB. */

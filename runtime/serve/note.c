@@ -116,3 +116,28 @@ void mpri_note_register(void)
 
     mpri_kind_register(MPR_KIND_NOTE, &note);
 }
+
+/* ---- for submitters ------------------------------------------------------ */
+
+int mpr_note_create(mpr_note *note, const struct mpr_parcel *parcel)
+{
+    int err = mpr_open();
+
+    if (err == 0)
+        err = mpri_note_create(parcel, &note->h);
+    if (err == 0)
+        note->owner = mpri_self_name();
+    return err;
+}
+
+int mpr_note_read(const mpr_handle *note, struct mpr_message *m)
+{
+    return mpri_note_read(mpri_data(note), m);
+}
+
+void mpr_note_close(mpr_note *note)
+{
+    if (note->h.block && note->owner == mpri_self_name())
+        mpri_drop(&note->h);
+    note->h.block = NULL;
+}

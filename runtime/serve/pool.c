@@ -118,7 +118,7 @@ int mpr_pool_is_mine(const mpr_pool *pool)
 void mpri_pool_wake(struct mpri_pool *p, uint32_t count)
 {
     mpri_add_seq(&p->epoch, 1);
-    /* Pairs with: rest in worker.c. The one who spins sees the epoch, or
+    /* Pairs with: spin in take.c. The one who spins sees the epoch, or
      * looks once more after it stopped spinning. */
     if (count != UINT32_MAX && mpri_load_seq(&p->spinner))
         return;

@@ -153,6 +153,24 @@ static inline uint32_t mpri_range_left(uint64_t range)
                : 0;
 }
 
+/* How many frames of the seat may be in use: more are when its worker waits for
+ * tasks inside tasks. */
+static inline uint32_t mpri_seat_frames(struct mpri_seat *s)
+{
+    uint32_t n = mpri_load_acq(&s->depth) + 1;
+
+    return n < MPRI_FRAMES ? n : MPRI_FRAMES;
+}
+
+/* Whether what stands in its frames is somebody's: of a worker that lives, or
+ * died and was not buried. */
+static inline bool mpri_seat_counts(struct mpri_seat *s)
+{
+    uint32_t state = mpri_load_acq(&s->state);
+
+    return state == MPRI_SEAT_LIVE || state == MPRI_SEAT_ENDED;
+}
+
 /* Registers the kind POOL. */
 void mpri_pool_register(void);
 

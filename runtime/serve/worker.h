@@ -2,7 +2,12 @@
 #define MPR_SERVE_WORKER_H
 
 /* A worker: this process in a seat of a pool. What is here is private to the
- * process; what others must know after its death stands in the seat. */
+ * process; what others must know after its death stands in the seat.
+ *
+ *     worker.c     coming and going, telling submitters what was done
+ *     take.c       the next task
+ *     give.c       what became of it
+ *     interrupt.c  ending it before its time */
 
 #include "os/os.h"
 #include "serve/desk.h"
@@ -42,6 +47,9 @@ static inline struct mpri_frame *mpri_worker_frame(struct mpr_worker *w)
 {
     return &w->seat->frame[w->depth];
 }
+
+/* Tells the submitter what was done since the last time. */
+void mpri_worker_announce(mpr_worker *w);
 
 /* No interrupt any more. */
 void mpri_worker_unwatch(mpr_worker *w);
