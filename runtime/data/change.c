@@ -165,6 +165,7 @@ static int make_value(struct mpri_change *c, const struct mpri_entry *e,
     int err;
 
     *value = c->value;
+    c->sum = c->first; /* an attempt before this one may have found a number */
     if (c->add && present) {
         err = mpri_scalar_read(&e->kept, &n);
         if (err < 0)

@@ -25,10 +25,10 @@ struct mpri_change {
     struct mpr_message *taken;
 
     /* Adds to the number that is there; if there is none, value is stored,
-     * which is sum. The result comes back in sum. -EDOM: the value is no
-     * number. add may be NULL. */
+     * which is first. sum is what was stored. -EDOM: the value is no number.
+     * add may be NULL. */
     const struct mpr_scalar *add;
-    struct mpr_scalar sum;
+    struct mpr_scalar first, sum;
 };
 
 /* 0, or as above; -ENOMEM; -EINTR: the key is another's for now, and a signal

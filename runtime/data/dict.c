@@ -286,8 +286,8 @@ int mpr_dict_incr(mpr_dict *d, const struct mpr_key *key,
     struct mpri_change c = {.value = &value, .add = by};
     int err;
 
-    c.sum = mpri_scalar_sum(init, by);
-    parcel.size = mpri_scalar_write(&c.sum, bytes);
+    c.first = mpri_scalar_sum(init, by);
+    parcel.size = mpri_scalar_write(&c.first, bytes);
     err = mpri_value_prepare(&value, &parcel, MPR_FOREVER);
     if (err == 0)
         err = change(d, &c, key);
