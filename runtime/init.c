@@ -246,6 +246,7 @@ int mpr_stats(struct mpr_stats *out)
     }
     mpri_guard_unlock();
     out->processes = members();
+    out->descriptors = mpri_fd_count();
     return 0;
 }
 

@@ -137,6 +137,7 @@ struct mpr_stats {
     uint64_t warm;                  /* free bytes that are kept backed */
     uint64_t processes;             /* members, ourselves included */
     uint64_t holds;                 /* of this process */
+    uint64_t descriptors;           /* open in this process; 0: not known */
     uint64_t objects[MPR_KIND_END]; /* by kind */
     uint64_t bytes[MPR_KIND_END];
 };

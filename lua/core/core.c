@@ -72,7 +72,17 @@ static void set_integer(lua_State *L, const char *key, uint64_t value)
     lua_setfield(L, -2, key);
 }
 
-/*** What the family's memory holds: bytes, objects by kind, processes. */
+/* Pushes a table of kind -> number, of those that are not 0. */
+static void push_by_kind(lua_State *L, const uint64_t *numbers)
+{
+    lua_newtable(L);
+    for (unsigned k = 0; k < MPR_KIND_END; k++)
+        if (numbers[k])
+            set_integer(L, mpr_kind_name(k), numbers[k]);
+}
+
+/*** What the family's memory holds, objects and bytes by kind, its processes;
+ * holds and descriptors of this process. */
 static int core_stats(lua_State *L)
 {
     struct mpr_stats s;
@@ -81,23 +91,22 @@ static int core_stats(lua_State *L)
 
     mpr_sweep(); /* those that ended unnoticed do not count */
     r = mpr_stats(&s);
-
     if (r < 0)
         return mpl_fail(L, r);
-    lua_createtable(L, 0, 8);
+    for (unsigned k = 0; k < MPR_KIND_END; k++)
+        all += s.bytes[k];
+    lua_createtable(L, 0, 9);
     set_integer(L, "arena", s.arena_size);
     set_integer(L, "used", s.used);
     set_integer(L, "warm", s.warm);
     set_integer(L, "processes", s.processes);
     set_integer(L, "holds", s.holds);
-    lua_newtable(L);
-    for (unsigned k = 0; k < MPR_KIND_END; k++) {
-        all += s.bytes[k];
-        if (s.objects[k])
-            set_integer(L, mpr_kind_name(k), s.objects[k]);
-    }
-    lua_setfield(L, -2, "objects");
+    set_integer(L, "descriptors", s.descriptors);
     set_integer(L, "bytes", all);
+    push_by_kind(L, s.objects);
+    lua_setfield(L, -2, "objects");
+    push_by_kind(L, s.bytes);
+    lua_setfield(L, -2, "sizes");
     return 1;
 }
 

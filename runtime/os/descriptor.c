@@ -1,5 +1,6 @@
 #include "os/os.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -24,6 +25,20 @@ int mpri_fd_raise(int fd)
 int mpri_fd_keep_on_exec(int fd, bool keep)
 {
     return fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+uint32_t mpri_fd_count(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    uint32_t n = 0;
+
+    if (!dir)
+        return 0;
+    while ((entry = readdir(dir)))
+        n += entry->d_name[0] != '.';
+    closedir(dir);
+    return n - 1; /* the directory itself */
 }
 
 int mpri_bell_create(void)

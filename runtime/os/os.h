@@ -197,6 +197,9 @@ void mpri_bell_ring(int fd);
 int mpri_fd_raise(int fd);
 int mpri_fd_keep_on_exec(int fd, bool keep);
 
+/* How many this process has open; 0: cannot be known. */
+uint32_t mpri_fd_count(void);
+
 /* ---- this machine --------------------------------------------------------*/
 
 /* CPUs that this process may use (affinity and CPU quota of all ancestor
