@@ -33,6 +33,7 @@ local function message(length, number)
   return { number = number, text = text(length, number) }
 end
 
+-- Its number. length: "short", "long", or which of them for a number.
 local function check(m, length)
   local number, got, inner
   if type(m) == "string" then
@@ -41,7 +42,8 @@ local function check(m, length)
   else
     number, got, inner = m.number, m.text, m.inner
   end
-  assert(got == text(length, number), "a message is not whole")
+  local own_length <const> = type(length) == "function" and length(number) or length
+  assert(got == text(own_length, number), "a message is not whole")
   if inner then
     assert(inner:get(5) == number)
     local _ <close> = inner
@@ -135,6 +137,88 @@ local function kill_getters(length, rounds)
   end
 end
 
+-- Now and then a long one.
+local function length_of(number)
+  return number % 50 == 0 and "long" or "short"
+end
+
+-- Two that put and two that get; one after the other is killed and replaced.
+-- Each message has a number, and put and got say what became of it.
+local function kill_some_of_many(rounds, bound)
+  local seed <const> = helper.seed()
+  local q <close>, last = mp.Queue(bound), mp.RawValue("q", 0)
+  local put <const>, got <const> = mp.RawArray("B", 1 << 22), mp.RawArray("B", 1 << 22)
+  local turns <const> = mp.RawArray("q", 4)
+
+  local function take(i, m)
+    got:add(check(m, length_of), 1)
+    turns[i] = turns[i] + 1
+  end
+  local function work(i, own_seed)
+    math.randomseed(own_seed)
+    arm()
+    while i <= 2 do
+      while q:qsize() > 200 do mp.sleep(0.001) end
+      local number <const> = last:add(1)
+      if not q:put(message(length_of(number), number)) then
+        return
+      end
+      put[number] = 1
+      turns[i] = turns[i] + 1
+    end
+    for m in q:items() do
+      take(i, m)
+    end
+  end
+
+  local team, killed = {}, { 0, 0, 0, 0 }
+  local function start(i, round)
+    team[i] = mp.spawn(work, i, seed + 4 * round + i)
+  end
+  local function finish(i)
+    team[i]:join()
+    killed[i] = killed[i] + (team[i].exitcode == -9 and 1 or 0)
+    assert(team[i].exitcode == -9 or team[i].exitcode == 0)
+    team[i]:close()
+  end
+  for i = 1, 4 do start(i, 0) end
+  for round = 1, rounds do
+    local i <const> = math.random(4)
+    mp.sleep(math.random() * 0.006)
+    team[i]:kill()
+    finish(i)
+    start(i, round)
+    if round % 10 == 0 then -- the others go on
+      for k = 1, 4 do
+        local seen <const> = turns[k]
+        helper.eventually(20, function()
+          return turns[k] > seen or not team[k]:is_alive() or not team[(k - 1 ~ 2) + 1]:is_alive()
+        end)
+      end
+    end
+  end
+  q:close()
+  for i = 1, 4 do finish(i) end
+  for m in q:items() do
+    take(1, m)
+  end
+
+  local lost, unsure = 0, 0
+  for number = 1, last.value do
+    assert(got[number] <= 1, "a message was got twice")
+    if put[number] ~= got[number] then
+      lost, unsure = lost + put[number], unsure + got[number]
+    end
+  end
+  -- What was killed takes along the message it had just got, or leaves one of
+  -- which it had no time to say that it was put.
+  assert(lost <= killed[3] + killed[4], "more was lost than the killed had in hand")
+  assert(unsure <= killed[1] + killed[2])
+  for _, shared in ipairs { last, put, got, turns } do
+    local _ <close> = shared
+  end
+end
+
 describe("kill -9 in the middle of a queue's work", function()
   before_each(helper.baseline)
   after_each(function()
@@ -157,6 +241,11 @@ describe("kill -9 in the middle of a queue's work", function()
 
   it("of a getter of 10 MB", within(1000, function()
     kill_getters("long", ROUNDS // 6)
+  end))
+
+  it("of some of many: the others go on, and lose nothing", within(1000, function()
+    kill_some_of_many(ROUNDS // 3, 0)
+    kill_some_of_many(ROUNDS // 6, 3)
   end))
 
   it("of those who wait: the others are woken", within(60, function()
