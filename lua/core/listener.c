@@ -66,8 +66,8 @@ static void get_address(lua_State *L, int arg, struct mpr_address *a)
         lua_pop(L, 2);
         return;
     }
-    text = luaL_checklstring(L, arg, &size);
-    luaL_argcheck(L, size > 0 && text[0] != '\0', arg,
+    text = lua_type(L, arg) == LUA_TSTRING ? lua_tolstring(L, arg, &size) : "";
+    luaL_argcheck(L, text[0] != '\0', arg,
                   "address must be a path or {host, port}");
     luaL_argcheck(L, size < sizeof a->path, arg, "path is too long");
     memcpy(a->path, text, size);

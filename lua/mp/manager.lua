@@ -11,10 +11,12 @@
 -- used.
 
 local core = require "mp.core"
+local makers = require "mp.makers"
 local namespace = require "mp.namespace"
 local process = require "mp.process"
 local proxy = require "mp.proxy"
 local server = require "mp.server"
+require "mp.reference" -- its classes may come in a message
 
 local manager = {}
 
@@ -46,24 +48,7 @@ end
 
 -- What is made in shared memory ------------------------------------------------------
 
-local BUILT_IN <const> = {
-  "dict",
-  "list",
-  "Queue",
-  "JoinableQueue",
-  "Lock",
-  "RLock",
-  "Semaphore",
-  "BoundedSemaphore",
-  "Condition",
-  "Event",
-  "Barrier",
-  "Value",
-  "Array",
-  "Pool",
-}
-
-for _, name in ipairs(BUILT_IN) do
+for _, name in ipairs(makers) do
   Manager[name] = function(self, ...)
     local s = state(self, name)
     check_open(s)
@@ -91,9 +76,12 @@ local function start_server(s)
     error("a manager's process must be started by the process that made the manager", 4)
   end
   local reader, door = core.Pipe(false)
+  if s.network then
+    s.network.door = door
+  end
   local child = s.makers.Process {
     target = server.main,
-    args = { reader, s.classes, s.name },
+    args = { reader, s.classes, s.name, s.network },
     name = s.name,
     daemon = true,
   }
@@ -118,9 +106,9 @@ function property.pid(s)
   return hub_of(s).handle:pid()
 end
 
---- Where other machines reach it: nowhere.
-function property.address()
-  return nil
+--- Where other machines reach it, or nil.
+function property.address(s)
+  return s.address
 end
 
 local function is_class(class)
@@ -163,6 +151,20 @@ function Manager:register(name, class)
     local id, token = proxy.ask(hub, "create", name, ...)
     return proxy.new(hub, id, name, token)
   end
+end
+
+--- Waits for the end of the manager's process, which is started if need be:
+-- true, or nil, "timeout". For programs that only serve.
+function Manager:join(timeout)
+  local s = state(self, "join")
+  if s.closed then
+    return true
+  end
+  hub_of(s)
+  if s.creator ~= core.getpid() then
+    error("can only join a manager of one's own", 2)
+  end
+  return s.process:join(timeout)
 end
 
 --- Ends the manager's process; its objects are gone. What was made in shared
@@ -228,7 +230,13 @@ end
 
 core.class("mp.Manager", Class)
 
-local OPTIONS <const> = { name = true, address = true, authkey = true }
+local OPTIONS <const> = {
+  name = true,
+  address = true,
+  authkey = true,
+  functions = true,
+  max_message = true,
+}
 
 local function check_options(options)
   if options ~= nil and type(options) ~= "table" then
@@ -237,43 +245,89 @@ local function check_options(options)
       3
     )
   end
-  for key in pairs(options or {}) do
+  options = options or {}
+  for key in pairs(options) do
     if not OPTIONS[key] then
       error(("invalid option '%s'"):format(tostring(key)), 3)
     end
   end
-  return options or {}
+  if options.name ~= nil and type(options.name) ~= "string" then
+    error("name must be a string", 3)
+  end
+  return options
 end
 
-local function no_network(level)
-  error("this build has no managers that other machines reach", level + 1)
+-- What the manager's process needs to let other machines in; nil: nothing.
+local function network_of(o)
+  if o.address == nil then
+    for _, key in ipairs { "authkey", "functions", "max_message" } do
+      if o[key] ~= nil then
+        error(("option '%s' needs an address"):format(key), 3)
+      end
+    end
+    return nil
+  end
+  if type(o.address) ~= "string" and type(o.address) ~= "table" then
+    error("address must be a path or {host, port}", 3)
+  elseif o.authkey ~= nil and (type(o.authkey) ~= "string" or o.authkey == "") then
+    error("authkey must be a non-empty string", 3)
+  elseif type(o.address) == "table" and not o.authkey then
+    error("a manager that is reached by TCP needs an authkey", 3)
+  elseif o.authkey and not core.has_keys() then
+    error("no keys for sockets: mp was built without libsodium", 3)
+  end
+  return {
+    address = o.address,
+    authkey = o.authkey,
+    functions = o.functions,
+    max_message = o.max_message,
+  }
+end
+
+-- Starts the process of a manager that others reach: it, or nil, why, errno.
+local function open(self)
+  local s = rawget(self, STATE)
+  local ok, address, why, errno = pcall(function()
+    return proxy.ask(hub_of(s), "address")
+  end)
+  if ok and address then
+    s.address = address
+    return self
+  end
+  self:shutdown()
+  if ok then
+    return nil, why, errno
+  end
+  error(address, 0)
 end
 
 --- The function mp.Manager for a table of everything there is (mp, or a
 -- context, whose own Process is what the manager's process is made of).
-function manager.of(makers)
+function manager.of(makers_)
   local function new(_, options)
     options = check_options(options)
-    if options.address ~= nil or options.authkey ~= nil then
-      no_network(2)
-    elseif options.name ~= nil and type(options.name) ~= "string" then
-      error("name must be a string", 2)
-    end
+    local network = network_of(options)
     counter = counter + 1
-    return setmetatable({
+    local self = setmetatable({
       [STATE] = {
         name = options.name or "Manager-" .. counter,
-        makers = makers,
+        makers = makers_,
         classes = {},
         creators = {},
         creator = core.getpid(),
+        network = network,
       },
     }, Class)
+    if network then
+      return open(self)
+    end
+    return self
   end
   return setmetatable({
     __name = "mp.Manager class", -- what looks like a class travels by its module's name
-    connect = function()
-      no_network(2)
+    connect = function(...)
+      local there, why, errno = require("mp.remote_manager").connect(...)
+      return there, why, errno
     end,
   }, { __call = new, __name = "mp.Manager class" })
 end

@@ -264,6 +264,11 @@ function proxy.new(hub, id, class, token)
   return self
 end
 
+--- What the object was made as.
+function proxy.class_of(self)
+  return rawget(self, STATE).class
+end
+
 function Proxy.__mp_unpack(packed)
   local door, handle, name, id, class, token = table.unpack(packed, 1, 6)
   return proxy.new(proxy.hub(door, handle, name), id, class, token)

@@ -8,7 +8,9 @@
 
 local core = require "mp.core"
 local Error = require "mp.error"
+local process = require "mp.process"
 local proxy = require "mp.proxy"
+local tidy = require "mp.tidy"
 
 local server = {}
 
@@ -45,6 +47,58 @@ function requests:create(name, ...)
   return self.last, token
 end
 
+function requests:registered(name)
+  return self.classes[name] ~= nil
+end
+
+--- Where other machines reach the manager: nil, why, errno if that failed.
+function requests:address()
+  if self.listening then
+    return self.listening.address
+  end
+  return nil, table.unpack(self.refusal or {})
+end
+
+-- What agents hold for clients on other machines -------------------------------------------
+
+--- An agent has come: its number, and its token.
+function requests:attach()
+  local ours, token = core.Pipe(false)
+  self.last = self.last + 1
+  self.agents[ours] = self.last
+  self.all = nil
+  self.given = token
+  return self.last, token
+end
+
+--- The agent has the object: the key it has from now on.
+function requests:keep(agent, object)
+  self.last = self.last + 1
+  self.kept[self.last] = { object = object, holders = { [agent] = true } }
+  return self.last
+end
+
+--- The object of the key, which the agent has, too; nil: it is gone.
+function requests:claim(agent, key)
+  local kept = self.kept[key]
+  if not kept then
+    return nil
+  end
+  kept.holders[agent] = true
+  return kept.object
+end
+
+function requests:release(agent, key)
+  local kept = self.kept[key]
+  if kept then
+    kept.holders[agent] = nil
+    if not next(kept.holders) then
+      self.kept[key] = nil
+      self.tidy:note()
+    end
+  end
+end
+
 --- How many objects live.
 function requests:count()
   self:sweep()
@@ -65,13 +119,29 @@ function Server:drop(ours)
   ours:close()
 end
 
--- Drops the objects that nobody has a proxy of.
+function Server:leave(ours)
+  local agent = self.agents[ours]
+  self.agents[ours] = nil
+  self.all = nil
+  ours:close()
+  for key in pairs(self.kept) do
+    requests.release(self, agent, key)
+  end
+end
+
+-- Drops the objects that nobody has a proxy of, and what dead agents held.
 function Server:sweep()
+  for ours in pairs(self.agents) do
+    if ours:poll() then
+      self:leave(ours)
+    end
+  end
   for ours in pairs(self.tokens) do
     if ours:poll() then
       self:drop(ours)
     end
   end
+  self.tidy:look()
   self.swept = core.time()
 end
 
@@ -178,8 +248,10 @@ end
 function Server:everything()
   if not self.all then
     self.all = table.move(self.links, 1, #self.links, 1, {})
-    for ours in pairs(self.tokens) do
-      self.all[#self.all + 1] = ours
+    for _, set in ipairs { self.tokens, self.agents } do
+      for ours in pairs(set) do
+        self.all[#self.all + 1] = ours
+      end
     end
   end
   return self.all
@@ -204,6 +276,8 @@ function Server:handle(ready)
       self.all = nil
     elseif self.tokens[it] then
       self:drop(it)
+    elseif self.agents[it] then
+      self:leave(it)
     elseif not self:serve(it) then
       self:remove(it)
     end
@@ -215,15 +289,27 @@ function Server:run()
   repeat
     local ready = core.wait(self.links, PAUSE)
     if #ready == 0 then
-      ready = core.wait(self:everything())
+      ready = core.wait(self:everything(), self.tidy:look())
     elseif core.time() - self.swept > SWEEP then
       self:sweep()
     end
   until not self:handle(ready)
 end
 
---- The process's target.
-function server.main(door, classes, name)
+-- Lets other machines in, as network says: { address =, …, door = }.
+function Server:open_gate(network)
+  local listening, why, errno = require("mp.gate").open(network, {
+    door = network.door,
+    handle = process.handle_of(process.current_process()),
+    name = self.name,
+    id = core.entropy(),
+  })
+  network.door:close()
+  self.listening, self.refusal = listening, { why, errno }
+end
+
+--- The process's target. network: how other machines reach it, or nil.
+function server.main(door, classes, name, network)
   core.ignore_interrupt()
   local self = setmetatable({
     door = door,
@@ -233,11 +319,20 @@ function server.main(door, classes, name)
     tokens = {}, -- our end -> number
     objects = {}, -- by number
     class_of = {},
+    agents = {}, -- our end -> number
+    kept = {}, -- for agents, by key
     last = 0,
     swept = core.time(),
+    tidy = tidy.new(), -- what agents let go of, and nobody here uses
   }, Server)
+  if network then
+    self:open_gate(network)
+  end
   proxy.serve(self.objects)
   self:run()
+  if self.listening then
+    self.listening:close()
+  end
 end
 
 return server
