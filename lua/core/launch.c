@@ -27,7 +27,7 @@ static void get_options(lua_State *L, struct mpr_process_options *o)
     memset(o, 0, sizeof *o);
     o->name = luaL_checkstring(L, 1);
     o->daemon = lua_toboolean(L, 2);
-    o->worker = lua_toboolean(L, 4);
+    o->worker = lua_toboolean(L, 3);
 }
 
 /* A child just forked shares its parent's memory. A collection writes into
@@ -43,19 +43,21 @@ static void put_off_collection(lua_State *L)
 #endif
 }
 
-/* core.fork(name, daemon, given, worker) -> process | process, true (in the child) |
- * nil, message, errno. The child keeps the ends of pipes that given leads to
- * (given.h). */
+/* core.fork(name, daemon, worker, object, hooks, family, here) -> process |
+ * process, true (in the child) | nil, message, errno. The child keeps the ends
+ * of pipes that object and hooks lead to (given.h); family and here are what
+ * its parent was. */
 static int process_fork(lua_State *L)
 {
+    enum { KEPT = 2, LEFT = 2, GIVEN = 4 };
     struct mpr_process_options options;
     struct mpl_given *given;
     struct mpl_process *ud;
     int r;
 
-    lua_settop(L, 4);
+    lua_settop(L, GIVEN + KEPT + LEFT - 1);
     get_options(L, &options);
-    given = mpl_given_push(L, mpl_self(L), 3);
+    given = mpl_given_push(L, mpl_self(L), GIVEN, KEPT, LEFT);
     ud = new_process(L);
     r = mpr_process_fork(&ud->p, &options);
     if (r < 0)
@@ -71,7 +73,7 @@ static int process_fork(lua_State *L)
     return 2;
 }
 
-/* core.prepare(name, daemon, nil, worker) -> process: to be given its order, then executed
+/* core.prepare(name, daemon, worker) -> process: to be given its order, then executed
  * or discarded. */
 static int process_prepare(lua_State *L)
 {

@@ -48,11 +48,19 @@ local function command()
 end
 
 function start.fork(s)
-  return core.fork(s.name, s.daemon, s.object, s.worker)
+  return core.fork(
+    s.name,
+    s.daemon,
+    s.worker,
+    s.object,
+    family.at_start,
+    family,
+    family.here
+  )
 end
 
 local function prepare(s, job)
-  local handle, why, errno = core.prepare(s.name, s.daemon, nil, s.worker)
+  local handle, why, errno = core.prepare(s.name, s.daemon, s.worker)
   if not handle then
     return nil, why, errno
   end
