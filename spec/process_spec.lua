@@ -15,6 +15,10 @@ local function exists(pid)
 end
 
 describe("mp.Process", function()
+  -- The fork server is nothing that a test leaves behind.
+  setup(function()
+    mp.get_context("forkserver").spawn(print):join()
+  end)
   before_each(helper.baseline)
   after_each(helper.leaks)
 
@@ -214,6 +218,23 @@ describe("mp.Process", function()
   end)
 
   describe("terminate, kill, interrupt", function()
+    for _, method in ipairs { "fork", "forkserver", "spawn" } do
+      it("end it by their signal: " .. method, within(10, function()
+        local codes = { terminate = -15, kill = -9, interrupt = -2 }
+        for name, code in pairs(codes) do
+          local running = mp.Event()
+          local p <close> = mp.get_context(method).Process(function(event)
+            event:set()
+            while true do end
+          end, running):start()
+          running:wait()
+          p[name](p)
+          p:join()
+          assert.equal(code, p.exitcode)
+        end
+      end))
+    end
+
     it("do nothing once it ended", within(5, function()
       local p = mp.spawn(function() end)
       p:join()
@@ -533,6 +554,7 @@ describe("the family", function()
   end))
 
   it("takes daemons down with a killed parent", within(10, function()
+    local before <const> = mp.stats().processes
     local a, b <close> = mp.Pipe()
     local p = mp.spawn(function()
       local inner = mp.Process { daemon = true, target = function() while true do end end }
@@ -544,10 +566,11 @@ describe("the family", function()
     p:join()
     helper.eventually(1, function() return not exists(pid) end)
     a:close()
-    helper.eventually(5, function() return mp.stats().processes == 1 end)
+    helper.eventually(5, function() return mp.stats().processes == before end)
   end))
 
   it("lets other children outlive a killed parent", within(10, function()
+    local before <const> = mp.stats().processes
     local a, b <close> = mp.Pipe()
     local p = mp.spawn(function()
       mp.spawn(function()
@@ -562,11 +585,26 @@ describe("the family", function()
     a:send "still here"
     assert.equal("still here", a:recv())
     a:close()
-    helper.eventually(5, function() return mp.stats().processes == 1 end)
+    helper.eventually(5, function() return mp.stats().processes == before end)
   end))
 end)
 
 describe("Ctrl-C", function()
+  it("in a pool's call names one place, the caller's", within(10, function()
+    local r = script [[
+      local mp = require "mp"
+      local pid = mp.current_process().pid
+      local pool <close> = mp.Pool(1)
+      local function interrupt()
+        require("mp.core").kill(pid, 2)
+        return mp.sleep(10)
+      end
+      pool:map(interrupt, { 1 })
+    ]]
+    local first = r.err:match "^[^\n]*"
+    assert.matches("^[^:]+: [^:]+:8: interrupted!$", first)
+  end))
+
   it("ends a program that waits, with one traceback", within(10, function()
     local r = script [[
       local mp = require "mp"

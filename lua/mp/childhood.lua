@@ -135,6 +135,7 @@ function childhood.begin_job(handle, job)
     args = job.args,
   }
   family.method, family.at_start = job.method, job.at_start
+  core.default_interrupt() -- the stock interpreter has a handler of its own
   if job.fields then
     require("mp.job").make_object(s, job)
   end

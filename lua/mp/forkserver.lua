@@ -23,7 +23,6 @@ local function become(handle, requests, children)
   for _, child in pairs(children) do
     child:close()
   end
-  core.default_interrupt()
   local order = handle:take()
   rawset(_G, "arg", order.arg)
   if order.log then

@@ -117,11 +117,15 @@ local function run(self, name, f, t, options, flags)
 end
 
 -- What is wrong with the call is raised where it was called; a task's error is
--- an object, which knows its place.
+-- an object, which knows its place, and so does what the caller's iterator
+-- raised. A place in these files (of Ctrl-C) is nothing to the caller.
 local function at_caller(ok, ...)
   if not ok then
     local err = ...
-    error(err, type(err) == "string" and 3 or 0)
+    if type(err) == "string" then
+      err = err:gsub("^[^\n:]*mp/[%w_]+%.lua:%d+: ", "")
+    end
+    error(err, type(err) == "string" and not err:find "^[^\n:]+:%d+: " and 3 or 0)
   end
   return ...
 end
