@@ -1,10 +1,11 @@
 /* A barrier (runtime/sync/barrier.c): PARTIES processes wait ROUNDS times. Up to
  * DEATHS of them are killed inside; whoever waits, and a reaper, look for the
- * dead. With RESETS somebody resets it at any time, and then waits may run out
- * of time, for those who were let go do not come back.
+ * dead. With RESETS somebody resets it at any time, may be killed in that, and
+ * those it lets go come back, as one round more. Waits may run out of time then.
  *
  * Checked: who passes a generation passes it with all parties, and nobody is
- * told that it broke · nobody is left inside. */
+ * told that it broke · who comes finds it broken by a death or by time only,
+ * never by a reset · nobody is left inside. */
 
 #ifndef PARTIES
 #define PARTIES 2
@@ -24,7 +25,8 @@ mtype = { OUT, INSIDE, VOID };
 
 /* The state word, changed as one. */
 byte generation = 0, count = 0;
-bool broken = false, passing = false;
+bool broken = false, passing = false, resetting = false;
+bool excuse = false; /* ghost: something else than a reset broke it */
 
 mtype seat[PARTIES] = OUT;
 byte seat_generation[PARTIES];
@@ -45,7 +47,34 @@ bool passed[GENERATIONS], failed[GENERATIONS];
      || (PARTIES > 2 && dead[PARTIES - 1] && seated[PARTIES - 1]))
 
 inline break_it() {
-    d_step { broken = true; count = 0; passing = false }
+    d_step {
+        if
+        :: !broken -> broken = true; count = 0; passing = false; excuse = true
+        :: else
+        fi
+    }
+}
+
+/* By the resetter, or by who comes: r is the generation that is reset. */
+inline finish_reset(r) {
+#ifndef CARELESS /* as it would be wrong: see README */
+    for (i : 0 .. PARTIES - 1) {
+        atomic {
+            if
+            :: seat[i] == INSIDE && seat_generation[i] == r -> seat[i] = VOID
+            :: else
+            fi
+        }
+    }
+    i = 0;
+#endif
+    atomic {
+        if
+        :: resetting && generation == r ->
+            generation++; broken = false; resetting = false; excuse = false
+        :: else
+        fi
+    }
 }
 
 /* The dead one's seat, under the arena lock: break, then vacate. A process that
@@ -87,7 +116,7 @@ inline has_failed(g) {
 }
 
 proctype party(byte me) {
-    byte rounds = 0, g = 0, n = 0, d = 0, sg = 0;
+    byte rounds = 0, g = 0, n = 0, d = 0, sg = 0, i = 0;
     bool last = false, sb = false;
 
     do
@@ -97,7 +126,16 @@ proctype party(byte me) {
         KILLED;
 arrive: atomic {
             if
-            :: broken -> seat[me] = OUT; seated[me] = false; goto out
+            :: resetting -> g = generation
+            :: else -> goto whole
+            fi
+        }
+        finish_reset(g);
+        goto arrive;
+whole:  atomic {
+            if
+            :: resetting -> goto arrive
+            :: broken && !resetting -> assert(excuse); seat[me] = OUT; seated[me] = false; goto out
             :: !broken && passing -> seat[me] = OUT;
                 !passing || broken; /* asleep */
                 goto arrive
@@ -164,8 +202,8 @@ arrive: atomic {
         KILLED;
         d_step { seat[me] = OUT; seated[me] = false; sg = 0; sb = false; n = 0 }
         if
-        :: last -> break /* broken: it does not come again */
-        :: else -> rounds++
+        :: last && excuse -> break /* broken: it does not come again */
+        :: else -> last = false; rounds++
         fi;
 again:  skip
     od;
@@ -192,24 +230,20 @@ proctype resetter() {
     :: DEAD_INSIDE -> bury_one()
     :: true -> break
     od;
-    atomic { if :: count > 0 -> break_it() :: else fi }
-    atomic { if :: broken -> g = generation :: else -> goto done fi }
-#ifndef CARELESS /* as it would be wrong: see README */
-    for (i : 0 .. PARTIES - 1) {
-        atomic {
-            if
-            :: seat[i] == INSIDE && seat_generation[i] == g -> seat[i] = VOID
-            :: else
-            fi
-        }
-    }
-#endif
     atomic {
         if
-        :: broken && generation == g -> generation++; broken = false
-        :: else
+        :: resetting -> g = generation
+        :: !resetting && (broken || count > 0) ->
+            broken = true; resetting = true; count = 0; passing = false;
+            g = generation
+        :: else -> goto done
         fi
     }
+    if
+    :: atomic { deaths < DEATHS -> deaths++; goto done }
+    :: true
+    fi;
+    finish_reset(g);
 done:
     skip
 }

@@ -3,23 +3,26 @@
  * Whoever is in wait has a seat.
  *
  * States:       state: generation · BROKEN · PASSING all have come and the
- *               last one runs the action · count of those who came
+ *               last one runs the action · BROKEN and RESETTING: it is broken
+ *               for those inside, and who comes finishes the reset first ·
+ *               count of those who came
  *               count -> count + 1: a party that comes · count = parties - 1 ->
  *               parties, PASSING: the last one · PASSING -> generation + 1,
  *               count 0: the last one, after the action. Commit point: all of
  *               that generation have passed · any -> BROKEN, count 0: a party
  *               whose time is up, or that left by an error; abort; whoever
- *               found a party dead · BROKEN -> generation + 1: reset
+ *               found a party dead · any -> BROKEN, RESETTING: reset ·
+ *               RESETTING -> generation + 1: reset, or who comes
  *               seat state: 0 on its way in or out · INSIDE with the
  *               generation · VOID with it: that generation was reset under it
  *               0 -> INSIDE: the party before it counts itself · INSIDE ->
- *               VOID: reset, before it moves the generation · INSIDE, VOID ->
+ *               VOID: a reset, before it moves the generation · INSIDE, VOID ->
  *               0: the party when it leaves, or who found it dead
  * Invariant:    a party that finds the generation moved on has passed, unless
  *               its seat says VOID.
  * If we die here: (with a seat that is not VOID: on our way in, waiting, in the
  *               action, or on our way out) whoever notices breaks the barrier.
- *               (resetting) it stays BROKEN. */
+ *               (resetting) the next to come, or to reset, goes on. */
 
 #include "base/deadline.h"
 #include "base/testpoint.h"
@@ -41,8 +44,9 @@ struct barrier {
     struct mpri_seats seats;
 };
 
-#define BROKEN  (1ULL << 24)
-#define PASSING (1ULL << 25)
+#define BROKEN    (1ULL << 24)
+#define PASSING   (1ULL << 25)
+#define RESETTING (1ULL << 26)
 
 enum {
     COUNT = (1 << 24) - 1,
@@ -257,6 +261,24 @@ static int take_seat(mpr_barrier *b, struct mpr_barrier_visit *v, uint32_t me)
     return 0;
 }
 
+/* Finishes the reset in whose midst the state is s, which anybody may do, and
+ * several at once. Nothing else changes the state meanwhile. */
+static void finish_reset(struct barrier *d, uint64_t s)
+{
+    uint32_t used = mpri_seats_used(&d->seats);
+
+    for (uint32_t i = 0; i < used; i++) {
+        uint32_t v = seat_state(generation_of(s), INSIDE);
+
+        /* Pairs with: outcome, by way of the state. */
+        mpri_cas_rel(&mpri_seat_at(&d->seats, i)->state, &v,
+                     seat_state(generation_of(s), VOID));
+    }
+    MPRI_TESTPOINT("barrier.resetting");
+    if (mpri_cas_seq(&d->state, &s, next_generation(s)))
+        mpri_gate_open(&d->gate, UINT32_MAX);
+}
+
 /* Counts us: 0, or -ECANCELED; -EAGAIN while the last generation is passing. */
 static int arrive(struct barrier *d, struct mpr_barrier_visit *v)
 {
@@ -264,7 +286,8 @@ static int arrive(struct barrier *d, struct mpr_barrier_visit *v)
     uint64_t s, next;
 
     do {
-        s = mpri_load_seq(&d->state);
+        while ((s = mpri_load_seq(&d->state)) & RESETTING)
+            finish_reset(d, s);
         if (s & BROKEN)
             return -ECANCELED;
         if (s & PASSING) {
@@ -290,7 +313,7 @@ static int arrive(struct barrier *d, struct mpr_barrier_visit *v)
 static int outcome(struct barrier *d, const struct mpr_barrier_visit *v)
 {
     const struct mpri_seat *seat = mpri_seat_at(&d->seats, v->seat);
-    /* Pairs with: mpr_barrier_pass, reset, break_it. */
+    /* Pairs with: mpr_barrier_pass, finish_reset, break_it. */
     uint64_t s = mpri_load_seq(&d->state);
 
     /* The seat is asked last: reset marks it before it moves the state. */
@@ -422,31 +445,24 @@ int mpr_barrier_abort(mpr_barrier *b)
 int mpr_barrier_reset(mpr_barrier *b)
 {
     struct barrier *d = of(b);
-    uint32_t used, generation;
-    uint64_t s;
+    uint64_t s, next;
 
     if (!mpri_self_valid())
         return -ENOTRECOVERABLE;
     /* What died before the reset is not to break what comes after it. */
     look_behind(d, 0, UINT32_MAX);
-    if (count_of(mpri_load_acq(&d->state)) > 0)
-        break_it(d, NULL);
     s = mpri_load_acq(&d->state);
-    generation = generation_of(s);
-    if (!(s & BROKEN))
-        return 0; /* another reset was faster, or nobody was inside */
-    used = mpri_seats_used(&d->seats);
-    for (uint32_t i = 0; i < used; i++) {
-        uint32_t v = seat_state(generation, INSIDE);
-
-        /* Pairs with: outcome, by way of the state. */
-        mpri_cas_rel(&mpri_seat_at(&d->seats, i)->state, &v,
-                     seat_state(generation, VOID));
-    }
-    MPRI_TESTPOINT("barrier.resetting");
-    /* Nobody leaves BROKEN but by a reset of the same generation. */
-    if (mpri_cas_seq(&d->state, &s, next_generation(s)))
-        mpri_gate_open(&d->gate, UINT32_MAX);
+    do {
+        next = s;
+        if (s & RESETTING)
+            break;
+        if (!(s & BROKEN) && count_of(s) == 0)
+            return 0; /* nobody is inside */
+        next =
+            (uint64_t)generation_of(s) << GENERATION_SHIFT | BROKEN | RESETTING;
+    } while (!mpri_cas_seq(&d->state, &s, next));
+    MPRI_TESTPOINT("barrier.reset");
+    finish_reset(d, next);
     return 0;
 }
 
@@ -462,5 +478,5 @@ uint32_t mpr_barrier_waiting(const mpr_barrier *b)
 
 int mpr_barrier_is_broken(const mpr_barrier *b)
 {
-    return (mpri_load_acq(&of(b)->state) & BROKEN) != 0;
+    return (mpri_load_acq(&of(b)->state) & (BROKEN | RESETTING)) == BROKEN;
 }

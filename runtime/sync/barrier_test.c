@@ -364,6 +364,39 @@ static void *partner(void *arg)
     return NULL;
 }
 
+/* Whoever a reset lets go comes again at once: to a barrier that is whole. */
+static void *return_at_once(void *arg)
+{
+    struct party *c = arg;
+    uint32_t actor = new_actor();
+
+    for (int i = 0; i < c->times; i++) {
+        assert(wait_for_all(c, actor, soon()) == -ECANCELED);
+        assert(wait_for_all(c, actor, soon()) > 0);
+    }
+    mpr_actor_free(actor);
+    return NULL;
+}
+
+static void reset_and_return(void)
+{
+    struct party c;
+    pthread_t t[2];
+
+    make(&c, 3);
+    c.times = 2000 / SLOWER;
+    for (int i = 0; i < 2; i++)
+        assert(pthread_create(&t[i], NULL, return_at_once, &c) == 0);
+    for (int i = 0; i < c.times; i++) {
+        until_waiting(&c, 2);
+        mpr_barrier_reset(&c.barrier);
+        assert(wait_for_all(&c, me, soon()) > 0);
+    }
+    for (int i = 0; i < 2; i++)
+        assert(pthread_join(t[i], NULL) == 0);
+    unmake(&c);
+}
+
 static void usable(void *arg)
 {
     struct party *c = arg;
@@ -459,6 +492,7 @@ int main(void)
         breaking(how);
     for (int what = 0; what < 3; what++)
         action(what);
+    reset_and_return();
     each_point();
     random_kills();
     nothing_left(true);
