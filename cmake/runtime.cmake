@@ -17,6 +17,10 @@ target_link_libraries(mpr
   PRIVATE $<BUILD_INTERFACE:mp_flags>
   PUBLIC Threads::Threads)
 
+# Runs of numbers are copied by vectors of them, which -O2 does not make.
+set_source_files_properties(${PROJECT_SOURCE_DIR}/runtime/ipc/wire.c PROPERTIES
+  COMPILE_OPTIONS "$<$<CONFIG:RelWithDebInfo,Release>:-O3>")
+
 # Keys for sockets need libsodium, which is loaded when the first one is used;
 # without it they are refused with a word.
 option(MP_SODIUM "Use libsodium, where it is found, for keys on sockets" ON)

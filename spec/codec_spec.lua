@@ -136,6 +136,53 @@ describe("mp.dumps and mp.loads", function()
       end
     end)
 
+    it("items beside keys that are their numerals", function()
+      for n = 1, 40 do
+        local t <const> = {}
+        for i = n, 1, -1 do
+          t[i], t[tostring(i)] = i, "numeral"
+        end
+        assert.same(t, roundtrip(t))
+        t[n // 2 + 1] = nil
+        assert.same(t, roundtrip(t))
+      end
+    end)
+
+    it("lists whose items are of changing kinds", function()
+      local kinds <const> = { 1, 2.5, "s", true, {}, 1 << 40 }
+      for n = 1, 6 ^ 4 - 1 do
+        local t, rest = {}, n
+        while rest > 0 do
+          local kind <const> = kinds[rest % 6 + 1]
+          for _ = 1, rest % 4 + 1 do
+            t[#t + 1] = kind
+          end
+          rest = rest // 6
+        end
+        assert.same(t, roundtrip(t))
+      end
+    end)
+
+    it("tables nested to any depth, in items, values and keys", function()
+      for _, way in ipairs {
+        { wrap = function(t) return { t, 1 } end, unwrap = function(t) return t[1] end },
+        { wrap = function(t) return { 1, nil, t, x = 2 } end,
+          unwrap = function(t) return t[3] end },
+        { wrap = function(t) return { x = t, y = 1 } end, unwrap = function(t) return t.x end },
+        { wrap = function(t) return { [t] = true } end, unwrap = next },
+      } do
+        local t = { "core" }
+        for depth = 1, 200 do
+          t = way.wrap(t)
+          local got = roundtrip(t)
+          for _ = 1, depth do
+            got = way.unwrap(got)
+          end
+          assert.same({ "core" }, got)
+        end
+      end
+    end)
+
     it("maps of many keys", function()
       for _, n in ipairs { 222, 223, 224, 225, 255, 256, 257, 511, 512, 513, 5000 } do
         local t <const> = {}

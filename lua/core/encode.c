@@ -1,5 +1,5 @@
-/* The encoder's walk: one pass, no recursion. What is underway is a stack of
- * frames, so a list of 100 000 links needs no C stack. */
+/* The encoder's walk: one pass. What is underway in the careful way is a stack
+ * of frames, so a list of 100 000 links needs no C stack. */
 
 #include "encode.h"
 #include "scalar.h"
@@ -57,25 +57,20 @@ struct mpl_frame *mpl_frame_push(struct mpl_walk *w, enum mpl_part part,
 
 static inline enum mpl_step encode_table(struct mpl_walk *w)
 {
-    const void *table = lua_topointer(w->L, -1);
+    const void *table;
 
-    if (!w->anchors) {
-        if (lua_getmetatable(w->L, -1))
-            return MPL_CAREFUL;
-    } else if (table == w->globals && (w->flags & MPL_FUNCTIONS)) {
+    if (!w->anchors)
+        return mpl_encode_plain_table(w);
+    table = lua_topointer(w->L, w->top);
+    if (table == w->globals && (w->flags & MPL_FUNCTIONS)) {
         mpl_put_tag(w, MPR_TAG_GLOBALS);
         return MPL_DONE;
     }
     if (!mpl_frame_ready(w))
         return mpl_encode_unsendable(w, "nesting too deep");
-    if (mpl_encode_met(w, table))
+    if (mpl_encode_met(w, table) || mpl_encode_by_name(w))
         return MPL_DONE;
-    if (w->anchors) {
-        if (mpl_encode_by_name(w))
-            return MPL_DONE;
-        return mpl_encode_instance(w);
-    }
-    return mpl_encode_open_table(w);
+    return mpl_encode_instance(w);
 }
 
 static uint32_t add_ref(struct mpl_walk *w, const mpr_handle *h)
@@ -112,7 +107,7 @@ static enum mpl_step encode_userdata(struct mpl_walk *w)
     }
     if (!h && !w->anchors)
         return MPL_CAREFUL;
-    if (!mpl_frame_ready(w))
+    if (w->anchors && !mpl_frame_ready(w))
         return mpl_encode_unsendable(w, "nesting too deep");
     if (!h && why)
         return mpl_encode_unsendable(w, why);
@@ -126,11 +121,12 @@ static enum mpl_step encode_userdata(struct mpl_walk *w)
     return MPL_DONE;
 }
 
-enum mpl_step mpl_encode_rest(struct mpl_walk *w, int type)
+enum mpl_step mpl_encode_rest(struct mpl_walk *w, int type, int top)
 {
     size_t size;
     const char *s;
 
+    w->top = top;
     switch (type) {
     case LUA_TTABLE:
         return encode_table(w);
@@ -155,10 +151,12 @@ enum mpl_step mpl_encode_rest(struct mpl_walk *w, int type)
 
 enum mpl_step mpl_encode_value(struct mpl_walk *w)
 {
-    int type = lua_type(w->L, -1);
+    int top = lua_gettop(w->L);
+    int type = lua_type(w->L, top);
 
-    return mpl_put_scalar(w->L, w->e, -1, type) ? MPL_DONE
-                                                : mpl_encode_rest(w, type);
+    return mpl_put_scalar(w->L, w->e, top, type)
+               ? MPL_DONE
+               : mpl_encode_rest(w, type, top);
 }
 
 /* ---- the walk ----------------------------------------------------------------------- */
@@ -167,6 +165,7 @@ static enum mpl_step continue_frame(struct mpl_walk *w, struct mpl_frame *f)
 {
     switch (f->part) {
     case MPL_ITEMS:
+    case MPL_SCATTERED:
     case MPL_FIRST:
     case MPL_KEY:
     case MPL_VALUE:
@@ -239,6 +238,7 @@ static bool walk_all(struct mpl_walk *w, int first, int n)
 {
     mpl_encoder_empty(w->e);
     mpl_encoder_clear(w->e, w->anchors != 0);
+    w->level = 0;
     begin(w);
     luaL_checkstack(w->L, 2 * MPL_SLOTS, "too many values to send");
     w->checked = lua_gettop(w->L) + 2 * MPL_SLOTS;

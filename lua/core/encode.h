@@ -3,19 +3,25 @@
 
 /* Inside the encoder: encode.c walks, scalar.c and table.c write plain data,
  * meet.c knows what was met, function.c, class.c and module.c write what has
- * code, path.c says why not. */
+ * code, path.c says why not.
+ *
+ * The first way (value.h) writes a table within a table by recursion, which is
+ * bounded by MPL_LEVELS; data that is nested deeper goes the careful way, which
+ * keeps its frames in memory of its own. */
 
 #include "seen.h"
 #include "state.h"
 
 /* A value whose parts are being encoded; its Lua value lies on the stack. */
 enum mpl_part {
-    MPL_ITEMS,    /* a table's 1..n: at [table] the table */
-    MPL_FIRST,    /* its pairs, the first of which is there */
-    MPL_KEY,      /* its pairs: the last key at [table + 1] */
-    MPL_VALUE,    /* a pair's key is written; its value at [table + 2] */
-    MPL_UPVALUES, /* a function's: at [table] the function */
-    MPL_HOOK,     /* what __mp_pack returned is being encoded */
+    MPL_ITEMS,     /* a table's 1..n, in order: at [table] the table, at
+                   * [table + 1] the last one's key, or nil */
+    MPL_SCATTERED, /* those that are not in order */
+    MPL_FIRST,     /* its pairs, the first of which is there */
+    MPL_KEY,       /* its pairs: the last key at [table + 1] */
+    MPL_VALUE,     /* a pair's key is written; its value at [table + 2] */
+    MPL_UPVALUES,  /* a function's: at [table] the function */
+    MPL_HOOK,      /* what __mp_pack returned is being encoded */
 };
 
 struct mpl_frame {
@@ -23,7 +29,7 @@ struct mpl_frame {
     enum mpl_part part;  /* what comes next */
     size_t at;           /* offset of its tag */
     lua_Unsigned n, i;   /* items or upvalues; done */
-    lua_Unsigned filled; /* items that are not nil */
+    lua_Unsigned filled; /* MPL_SCATTERED: items that are not nil */
     lua_Unsigned again;  /* MPL_AGAIN: entries left */
     enum { MPL_ONCE, MPL_DISORDER, MPL_AGAIN } order;
     uint64_t pairs; /* written */
@@ -50,7 +56,8 @@ struct mpl_walk {
     struct mpl_state *S;
     struct mpl_encoder *e;
     unsigned flags;
-    int top;     /* the value for which a frame is ready */
+    int top;     /* stack index of the value in hand, the stack's top */
+    int level;   /* first way: tables underway */
     int checked; /* stack slots are there up to this index */
     int anchors; /* careful way: stack index of a table that keeps what
                        * was met alive; else 0 */
@@ -126,8 +133,9 @@ static inline size_t mpl_offset(const struct mpl_walk *w)
 /* encode.c: writes the value on the stack's top. */
 enum mpl_step mpl_encode_value(struct mpl_walk *w);
 
-/* The same for one that is no scalar, or a long string (scalar.h). */
-enum mpl_step mpl_encode_rest(struct mpl_walk *w, int type);
+/* The same for one that is no scalar, or a long string (scalar.h); top is its
+ * stack index. */
+enum mpl_step mpl_encode_rest(struct mpl_walk *w, int type, int top);
 
 /* scalar.c: writes a string of the size. */
 void mpl_encode_string(struct mpl_walk *w, const char *s, size_t size);
@@ -137,28 +145,37 @@ void mpl_encode_string(struct mpl_walk *w, const char *s, size_t size);
  * top is, or holds, the object. */
 bool mpl_encode_met(struct mpl_walk *w, const void *object);
 
+/* Writes a REF to what has its tag at off. */
+void mpl_encode_ref(struct mpl_walk *w, uint64_t off);
+
 /* The object, whose tag stands at at, is met now. */
 void mpl_encode_meet(struct mpl_walk *w, const void *object, size_t at);
 
 /* table.c: writes the head of the table on the top, for which a frame is
- * ready, and opens the frame. */
+ * ready, and opens the frame. Careful way. */
 enum mpl_step mpl_encode_open_table(struct mpl_walk *w);
 enum mpl_step mpl_encode_parts(struct mpl_walk *w, struct mpl_frame *f);
+
+/* The whole table on the top. First way. */
+enum mpl_step mpl_encode_plain_table(struct mpl_walk *w);
 
 /* path.c: the value on the top cannot be sent: raises `cannot send value.x[3]
  * (a thread: why)`, or writes its text where losses are allowed. */
 enum mpl_step mpl_encode_unsendable(struct mpl_walk *w, const char *why);
 
-enum { MPL_SLOTS = 80 }; /* of the stack, behind the value of a frame */
+enum { MPL_SLOTS = 144 }; /* of the stack, behind the value of a frame */
 
 bool mpl_stack_ready(struct mpl_walk *w);
+
+static inline bool mpl_has_slots(struct mpl_walk *w)
+{
+    return w->top + MPL_SLOTS <= w->checked || mpl_stack_ready(w);
+}
 
 /* Whether a frame for the value on the top may be opened: stack, depth. */
 static inline bool mpl_frame_ready(struct mpl_walk *w)
 {
-    w->top = lua_gettop(w->L);
-    return w->e->depth < MPR_WIRE_DEPTH &&
-           (w->top + MPL_SLOTS <= w->checked || mpl_stack_ready(w));
+    return w->e->depth < MPR_WIRE_DEPTH && mpl_has_slots(w);
 }
 
 /* Opens the frame for which all is ready; the value's tag stands at at. */

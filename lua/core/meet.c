@@ -2,7 +2,7 @@
 
 #include "encode.h"
 
-static void put_ref(struct mpl_walk *w, uint64_t off)
+void mpl_encode_ref(struct mpl_walk *w, uint64_t off)
 {
     uint8_t *tag = w->e->out.bytes + off;
     uint8_t *p;
@@ -63,6 +63,6 @@ bool mpl_encode_met(struct mpl_walk *w, const void *object)
     if (w->e->out.bytes[off] == MPR_TAG_PACKED && is_inside(w, off))
         mpl_encode_unsendable(w, "its __mp_pack leads back to it");
     else
-        put_ref(w, off);
+        mpl_encode_ref(w, off);
     return true;
 }

@@ -82,6 +82,7 @@ static void add_step(lua_State *L, luaL_Buffer *b, const struct mpl_frame *f)
 
     switch (f->part) {
     case MPL_ITEMS:
+    case MPL_SCATTERED:
         snprintf(number, sizeof number, "[" LUA_INTEGER_FMT "]",
                  (lua_Integer)f->i);
         luaL_addstring(b, number);
@@ -210,10 +211,10 @@ enum mpl_step mpl_encode_unsendable(struct mpl_walk *w, const char *why)
     size_t size;
     const char *s;
 
+    if (!w->anchors)
+        return MPL_CAREFUL; /* which knows the path */
     if (!(w->flags & MPL_LOSSY))
         refuse(w, why);
-    if (!w->anchors)
-        return MPL_CAREFUL;
     if (w->e->seen.entries && object &&
         mpl_seen_find(&w->e->seen, object, &entry) &&
         mpl_seen_offset(entry) == mpl_offset(w))

@@ -51,7 +51,10 @@ enum mpl_flags {
                         * parcel is valid while the value is on the stack */
 };
 
-enum { MPL_FORMAT = 1 }; /* first byte of what MPL_STRING makes */
+enum {
+    MPL_FORMAT = 1,  /* first byte of what MPL_STRING makes */
+    MPL_LEVELS = 64, /* tables within tables that are coded by recursion */
+};
 
 void mpl_codec_init(lua_State *L, struct mpl_codec *c);
 void mpl_codec_fini(struct mpl_codec *c);
