@@ -64,10 +64,11 @@ local function random_value(depth, made)
 end
 
 -- Whether two values are equal in all that can be seen: the tables correspond
--- one to one. Table keys have no order, so those are only counted.
+-- one to one. Table keys have no order, so those are only counted. Changed bytes
+-- may be a NaN, anywhere.
 local function equal(a, b, map)
   if type(a) ~= "table" or type(b) ~= "table" then
-    return a == b and math.type(a) == math.type(b)
+    return (a == b or a ~= a and b ~= b) and math.type(a) == math.type(b)
   elseif map[a] or map[b] then
     return map[a] == b and map[b] == a
   end
@@ -169,7 +170,7 @@ describe("the codec", function()
         local ok, what = pcall(mp.loads, changed, opts)
         if ok then
           values = values + 1
-          assert(equal(what, mp.loads(mp.dumps(what)), {}) or what ~= what)
+          assert(equal(what, mp.loads(mp.dumps(what)), {}))
         else
           errors = errors + 1
           assert(type(what) == "string" and what:find("cannot decode", 1, true)
