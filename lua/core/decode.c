@@ -6,11 +6,9 @@
 
 #include "decode.h"
 
-#include <string.h>
-
 enum {
-    SLOTS = 16,  /* of the stack, that one value needs at most; for names */
-    LARGE = 200, /* a message of this size may have names worth a slot */
+    NAMES = 16,  /* that have a slot of the stack, in a message that is */
+    LARGE = 200, /* of this size */
 };
 
 void mpl_bad_message(struct mpl_decoder *d, const char *what)
@@ -34,306 +32,6 @@ uint64_t mpl_next_count(struct mpl_decoder *d)
     return n;
 }
 
-static const uint8_t *next_bytes(struct mpl_decoder *d, uint64_t size)
-{
-    const uint8_t *p = d->r.at;
-
-    if (size > mpr_reader_left(&d->r)) {
-        d->r.at = d->r.end;
-        mpl_bad_message(d, NULL);
-    }
-    d->r.at += size;
-    return p;
-}
-
-/* ---- what is met again ------------------------------------------------------- */
-
-static lua_Integer memo_key(enum mpl_memo kind, uint64_t off)
-{
-    switch (kind) {
-    case MPL_MEMO_NAME:
-        return (lua_Integer)off + 1;
-    case MPL_MEMO_VALUE:
-        return (lua_Integer)off + 1 + MPR_WIRE_NAMES;
-    case MPL_MEMO_CLASS:
-        return -1 - 2 * (lua_Integer)off;
-    case MPL_MEMO_UPVALUE:
-        break;
-    }
-    return -2 - 2 * (lua_Integer)off;
-}
-
-void mpl_memo_set(struct mpl_decoder *d, enum mpl_memo kind, uint64_t off)
-{
-    if (lua_isnil(d->L, d->memo)) {
-        lua_newtable(d->L);
-        lua_replace(d->L, d->memo);
-    }
-    lua_pushvalue(d->L, -1);
-    lua_rawseti(d->L, d->memo, memo_key(kind, off));
-}
-
-int mpl_memo_get(struct mpl_decoder *d, enum mpl_memo kind, uint64_t off)
-{
-    int type;
-
-    if (lua_isnil(d->L, d->memo) || off >= (uint64_t)(d->r.end - d->r.begin))
-        mpl_bad_message(d, NULL);
-    type = lua_rawgeti(d->L, d->memo, memo_key(kind, off));
-    if (type == LUA_TNIL)
-        mpl_bad_message(d, NULL);
-    return type;
-}
-
-/* The first names lie on the stack, the others in the memo. */
-static inline void push_name(struct mpl_decoder *d, unsigned index)
-{
-    if (index >= d->names)
-        mpl_bad_message(d, NULL);
-    if (index < d->slots)
-        lua_pushvalue(d->L, d->box + 1 + (int)index);
-    else
-        lua_rawgeti(d->L, d->memo, memo_key(MPL_MEMO_NAME, index));
-}
-
-static void define_name(struct mpl_decoder *d)
-{
-    unsigned size = mpl_next_byte(d);
-
-    if (d->names == MPR_WIRE_NAMES)
-        mpl_bad_message(d, NULL);
-    lua_pushlstring(d->L, (const char *)next_bytes(d, size), size);
-    if (d->names < d->slots)
-        lua_copy(d->L, -1, d->box + 1 + (int)d->names);
-    else
-        mpl_memo_set(d, MPL_MEMO_NAME, d->names);
-    d->names++;
-}
-
-void mpl_decode_string(struct mpl_decoder *d)
-{
-    unsigned tag = mpl_next_byte(d);
-    uint64_t size;
-
-    if (tag >= MPR_TAG_SHORT && tag < MPR_TAG_NAMED) {
-        size = tag - MPR_TAG_SHORT;
-        lua_pushlstring(d->L, (const char *)next_bytes(d, size), size);
-    } else if (tag >= MPR_TAG_NAMED && tag < MPR_TAG_NIL) {
-        push_name(d, tag - MPR_TAG_NAMED);
-    } else if (tag == MPR_TAG_NAME_FAR) {
-        push_name(d, 64 + mpl_next_byte(d));
-    } else if (tag == MPR_TAG_NAME) {
-        define_name(d);
-    } else if (tag == MPR_TAG_STRING) {
-        size = mpl_next_count(d);
-        lua_pushlstring(d->L, (const char *)next_bytes(d, size), size);
-    } else {
-        d->r.at--;
-        mpl_bad_message(d, NULL);
-    }
-}
-
-/* ---- tables --------------------------------------------------------------------- */
-
-static void grow_made(struct mpl_decoder *d)
-{
-    size_t capacity = 2 * d->capacity;
-    struct mpl_made *made;
-
-    made = lua_newuserdatauv(d->L, capacity * sizeof *made, 0);
-    memcpy(made, d->made, d->depth * sizeof *made);
-    lua_replace(d->L, d->box);
-    d->made = made;
-    d->capacity = capacity;
-}
-
-/* Pointers into made end here: whoever pushes returns false at once. */
-struct mpl_made *mpl_made_push(struct mpl_decoder *d, enum mpl_due due,
-                               size_t at)
-{
-    struct mpl_made *m;
-    int top = lua_gettop(d->L);
-
-    if (top + SLOTS > d->checked) {
-        if (!lua_checkstack(d->L, 8 * SLOTS))
-            mpl_bad_message(d, "nesting too deep");
-        d->checked = top + 8 * SLOTS;
-    }
-    if (d->depth == 2 * MPR_WIRE_DEPTH) /* a table and its metatable each */
-        mpl_bad_message(d, "nesting too deep");
-    if (d->depth == d->capacity)
-        grow_made(d);
-    m = &d->made[d->depth++];
-    m->table = top;
-    m->due = due;
-    m->at = at;
-    m->n = m->i = m->left = 0;
-    return m;
-}
-
-/* So many of count entries as may be believed. */
-static int believe(struct mpl_decoder *d, uint64_t count)
-{
-    if (count > d->budget)
-        count = d->budget;
-    if (count > INT32_MAX / 2)
-        count = INT32_MAX / 2;
-    d->budget -= count;
-    return (int)count;
-}
-
-bool mpl_decode_table(struct mpl_decoder *d)
-{
-    size_t at = (size_t)(d->r.at - d->r.begin);
-    unsigned tag = mpl_next_byte(d);
-    unsigned byte = mpl_next_byte(d);
-    bool open = byte > MPR_WIRE_PAIRS;
-    uint64_t pairs = byte, n = 0;
-    struct mpl_made *m;
-    int items;
-
-    if (tag == MPR_TAG_TABLE || tag == MPR_TAG_TABLE_SHARED)
-        n = mpl_next_count(d);
-    else if (tag != MPR_TAG_MAP && tag != MPR_TAG_MAP_SHARED)
-        mpl_bad_message(d, NULL);
-    if (open) {
-        byte -= MPR_WIRE_PAIRS + 1;
-        if (byte < 8)
-            mpl_bad_message(d, NULL);
-        pairs = (uint64_t)1 << byte;
-    }
-    if (n > mpr_reader_left(&d->r) || pairs > mpr_reader_left(&d->r)) {
-        d->r.at = d->r.end;
-        mpl_bad_message(d, NULL);
-    }
-    items = believe(d, n);
-    lua_createtable(d->L, items, believe(d, pairs));
-    if (tag == MPR_TAG_MAP_SHARED || tag == MPR_TAG_TABLE_SHARED)
-        mpl_memo_set(d, MPL_MEMO_VALUE, at);
-    m = mpl_made_push(d, n ? MPL_DUE_ITEM : MPL_DUE_KEY, at);
-    m->n = n;
-    m->left = open ? UINT64_MAX : pairs;
-    return false;
-}
-
-/* Sets the next items from a RUN, whose tag was read. */
-static void decode_run(struct mpl_decoder *d, struct mpl_made *m)
-{
-    lua_State *L = d->L;
-    unsigned kind = mpl_next_byte(d);
-    unsigned count = mpl_next_byte(d);
-    int table = m->table;
-    lua_Integer i = (lua_Integer)m->i;
-    const uint8_t *p;
-
-    if (count == 0 || count > m->n - m->i)
-        mpl_bad_message(d, NULL);
-    m->i += count;
-    switch (kind) {
-    case 1:
-        for (p = next_bytes(d, count); count > 0; count--, p++) {
-            lua_pushinteger(L, mpr_wire_integer(p, 1));
-            lua_rawseti(L, table, ++i);
-        }
-        break;
-    case 2:
-        for (p = next_bytes(d, 2 * count); count > 0; count--, p += 2) {
-            lua_pushinteger(L, mpr_wire_integer(p, 2));
-            lua_rawseti(L, table, ++i);
-        }
-        break;
-    case 4:
-        for (p = next_bytes(d, 4 * count); count > 0; count--, p += 4) {
-            lua_pushinteger(L, mpr_wire_integer(p, 4));
-            lua_rawseti(L, table, ++i);
-        }
-        break;
-    case 8:
-        for (p = next_bytes(d, 8 * count); count > 0; count--, p += 8) {
-            lua_pushinteger(L, mpr_wire_integer(p, 8));
-            lua_rawseti(L, table, ++i);
-        }
-        break;
-    case MPR_WIRE_DOUBLES:
-        for (p = next_bytes(d, 8 * count); count > 0; count--, p += 8) {
-            lua_pushnumber(L, mpr_wire_number(p));
-            lua_rawseti(L, table, ++i);
-        }
-        break;
-    default:
-        mpl_bad_message(d, NULL);
-    }
-}
-
-/* Reads parts until one has parts of its own (false) or all are there. */
-static bool decode_items(struct mpl_decoder *d, struct mpl_made *m,
-                         bool arrived)
-{
-    if (arrived)
-        lua_rawseti(d->L, m->table, (lua_Integer)m->i);
-    while (m->i < m->n) {
-        if (d->r.at < d->r.end && *d->r.at == MPR_TAG_RUN) {
-            d->r.at++;
-            decode_run(d, m);
-            continue;
-        }
-        m->i++;
-        if (!mpl_decode_value(d))
-            return false;
-        lua_rawseti(d->L, m->table, (lua_Integer)m->i);
-    }
-    m->due = MPL_DUE_KEY;
-    return true;
-}
-
-static bool is_end(struct mpl_decoder *d)
-{
-    if (d->r.at == d->r.end || *d->r.at != MPR_TAG_END)
-        return false;
-    d->r.at++;
-    return true;
-}
-
-/* Reads a key and pushes it; false: its parts are still to come. */
-static inline bool decode_key(struct mpl_decoder *d)
-{
-    bool done;
-
-    if (d->r.at < d->r.end && *d->r.at >= MPR_TAG_NAMED &&
-        *d->r.at < MPR_TAG_NIL) {
-        push_name(d, *d->r.at++ - MPR_TAG_NAMED);
-        return true;
-    }
-    done = mpl_decode_value(d);
-    if (done && lua_type(d->L, -1) != LUA_TSTRING &&
-        (lua_isnil(d->L, -1) || !lua_rawequal(d->L, -1, -1)))
-        mpl_bad_message(d, NULL); /* nil or NaN */
-    return done;
-}
-
-static bool decode_pairs(struct mpl_decoder *d, struct mpl_made *m,
-                         bool arrived)
-{
-    lua_State *L = d->L;
-    int table = m->table;
-
-    for (;;) {
-        if (m->due == MPL_DUE_KEY) {
-            if (arrived)
-                lua_rawset(L, table);
-            if (m->left == UINT64_MAX ? is_end(d) : m->left-- == 0)
-                return true;
-            m->due = MPL_DUE_VALUE;
-            if (!decode_key(d))
-                return false;
-        }
-        m->due = MPL_DUE_KEY;
-        if (!mpl_decode_value(d))
-            return false;
-        arrived = true;
-    }
-}
-
 /* ---- values ----------------------------------------------------------------------- */
 
 static void decode_object(struct mpl_decoder *d, size_t at)
@@ -350,14 +48,12 @@ static void decode_long_string(struct mpl_decoder *d, size_t at, bool shared)
 {
     uint64_t size = mpl_next_count(d);
 
-    mpl_push_string(d->L, next_bytes(d, size), size);
+    mpl_push_string(d->L, mpl_next_bytes(d, size), size);
     if (shared)
         mpl_memo_set(d, MPL_MEMO_VALUE, at);
 }
 
-/* What begins with a tag that is not a number's. */
-static __attribute__((noinline)) bool decode_rest(struct mpl_decoder *d,
-                                                  unsigned tag)
+bool mpl_decode_rest(struct mpl_decoder *d, unsigned tag)
 {
     size_t at = (size_t)(d->r.at - d->r.begin) - 1;
 
@@ -367,10 +63,10 @@ static __attribute__((noinline)) bool decode_rest(struct mpl_decoder *d,
         decode_long_string(d, at, tag == MPR_TAG_STRING_SHARED);
         return true;
     case MPR_TAG_NAME:
-        define_name(d);
+        mpl_define_name(d);
         return true;
     case MPR_TAG_NAME_FAR:
-        push_name(d, 64 + mpl_next_byte(d));
+        mpl_push_name(d, 64 + mpl_next_byte(d));
         return true;
     case MPR_TAG_MAP:
     case MPR_TAG_MAP_SHARED:
@@ -411,79 +107,31 @@ static __attribute__((noinline)) bool decode_rest(struct mpl_decoder *d,
     }
 }
 
-bool mpl_decode_value(struct mpl_decoder *d)
-{
-    lua_State *L = d->L;
-    unsigned tag = mpl_next_byte(d);
-
-    if (tag < MPR_TAG_SHORT) {
-        lua_pushinteger(L, tag);
-        return true;
-    }
-    if (tag < MPR_TAG_NAMED) {
-        tag -= MPR_TAG_SHORT;
-        lua_pushlstring(L, (const char *)next_bytes(d, tag), tag);
-        return true;
-    }
-    if (tag < MPR_TAG_NIL) {
-        push_name(d, tag - MPR_TAG_NAMED);
-        return true;
-    }
-    switch (tag) {
-    case MPR_TAG_NIL:
-        lua_pushnil(L);
-        return true;
-    case MPR_TAG_FALSE:
-    case MPR_TAG_TRUE:
-        lua_pushboolean(L, tag == MPR_TAG_TRUE);
-        return true;
-    case MPR_TAG_INT8:
-        lua_pushinteger(L, mpr_wire_integer(next_bytes(d, 1), 1));
-        return true;
-    case MPR_TAG_INT16:
-        lua_pushinteger(L, mpr_wire_integer(next_bytes(d, 2), 2));
-        return true;
-    case MPR_TAG_INT32:
-        lua_pushinteger(L, mpr_wire_integer(next_bytes(d, 4), 4));
-        return true;
-    case MPR_TAG_INT64:
-        lua_pushinteger(L, mpr_wire_integer(next_bytes(d, 8), 8));
-        return true;
-    case MPR_TAG_NUMBER:
-        lua_pushnumber(L, mpr_wire_number(next_bytes(d, 8)));
-        return true;
-    default:
-        return decode_rest(d, tag);
-    }
-}
-
 /* ---- a message ------------------------------------------------------------------------ */
 
 /* Reads more parts of the innermost value; arrived: one of them, which had
  * parts itself, is on the top. True when it is complete, on the top. */
-static bool continue_made(struct mpl_decoder *d, struct mpl_made *m,
-                          bool arrived)
+static bool continue_made(struct mpl_decoder *d, bool arrived)
 {
-    switch (m->due) {
+    int table = d->made[d->depth - 1].table;
+
+    switch (d->made[d->depth - 1].due) {
     case MPL_DUE_ITEM:
-        if (!decode_items(d, m, arrived))
-            return false;
-        return decode_pairs(d, m, false);
     case MPL_DUE_KEY:
     case MPL_DUE_VALUE:
-        return decode_pairs(d, m, arrived);
+        return mpl_decode_fill(d, arrived);
     case MPL_DUE_UPVALUE:
-        return mpl_revive_upvalues(d, m, arrived);
+        return mpl_revive_upvalues(d, arrived);
     case MPL_DUE_TABLE:
-        if (!arrived)
-            return mpl_decode_table(d);
-        lua_insert(d->L, m->table);
-        lua_setmetatable(d->L, m->table);
+        if (!arrived && !mpl_decode_table(d))
+            return false;
+        lua_insert(d->L, table);
+        lua_setmetatable(d->L, table);
         return true;
     case MPL_DUE_PACKED:
         if (!arrived && !mpl_decode_value(d))
             return false;
-        mpl_revive_unpack(d, m);
+        mpl_revive_unpack(d);
         return true;
     }
     return false;
@@ -496,9 +144,7 @@ static int decode_all(struct mpl_decoder *d)
 
     for (;;) {
         if (d->depth > 0) {
-            struct mpl_made *m = &d->made[d->depth - 1];
-
-            arrived = continue_made(d, m, arrived);
+            arrived = continue_made(d, arrived);
             if (arrived)
                 d->depth--;
             else
@@ -506,9 +152,9 @@ static int decode_all(struct mpl_decoder *d)
         } else {
             if (d->r.at == d->r.end)
                 return count;
-            if (lua_gettop(d->L) + SLOTS > d->checked) {
-                luaL_checkstack(d->L, 8 * SLOTS, "too many values");
-                d->checked = lua_gettop(d->L) + 8 * SLOTS;
+            if (lua_gettop(d->L) + MPL_VALUE_SLOTS > d->checked) {
+                luaL_checkstack(d->L, 8 * MPL_VALUE_SLOTS, "too many values");
+                d->checked = lua_gettop(d->L) + 8 * MPL_VALUE_SLOTS;
             }
             arrived = mpl_decode_value(d);
         }
@@ -563,13 +209,14 @@ int mpl_decode(lua_State *L, struct mpl_state *S, const void *bytes,
     d.budget = size;
     d.made = d.local;
     d.depth = 0;
+    d.level = 0;
     d.capacity = MPL_MADE_LOCAL;
     top = lua_gettop(L);
-    luaL_checkstack(L, 8 * SLOTS, NULL);
-    d.checked = top + 8 * SLOTS;
+    luaL_checkstack(L, 8 * MPL_VALUE_SLOTS, NULL);
+    d.checked = top + 8 * MPL_VALUE_SLOTS;
     d.memo = top + 1;
     d.box = top + 2;
-    d.slots = size >= LARGE ? SLOTS : 0;
+    d.slots = size >= LARGE ? NAMES : 0;
     lua_settop(L, d.box + (int)d.slots);
     count = decode_all(&d);
     if (count == 1) {

@@ -185,9 +185,9 @@ bool mpl_revive_packed(struct mpl_decoder *d, size_t at)
     return false;
 }
 
-void mpl_revive_unpack(struct mpl_decoder *d, const struct mpl_made *m)
+void mpl_revive_unpack(struct mpl_decoder *d)
 {
-    size_t at = m->at;
+    size_t at = d->made[d->depth - 1].at;
 
     lua_call(d->L, 1, 1);
     if (!lua_isnil(d->L, -1))
@@ -320,19 +320,19 @@ bool mpl_revive_function(struct mpl_decoder *d, size_t at, bool shared)
 }
 
 /* The upvalue may be shared with functions that come later. */
-static void note_upvalue(struct mpl_decoder *d, const struct mpl_made *m,
+static void note_upvalue(struct mpl_decoder *d, int function, uint64_t i,
                          size_t off)
 {
     lua_State *L = d->L;
 
-    lua_pushvalue(L, m->table);
+    lua_pushvalue(L, function);
     mpl_memo_set(d, MPL_MEMO_VALUE, off);
-    lua_pushinteger(L, (lua_Integer)m->i);
+    lua_pushinteger(L, (lua_Integer)i);
     mpl_memo_set(d, MPL_MEMO_UPVALUE, off);
     lua_pop(L, 2);
 }
 
-static void join_upvalue(struct mpl_decoder *d, const struct mpl_made *m,
+static void join_upvalue(struct mpl_decoder *d, int function, uint64_t i,
                          uint64_t off)
 {
     lua_State *L = d->L;
@@ -341,37 +341,42 @@ static void join_upvalue(struct mpl_decoder *d, const struct mpl_made *m,
     mpl_memo_get(d, MPL_MEMO_UPVALUE, off);
     index = (int)lua_tointeger(L, -1);
     mpl_memo_get(d, MPL_MEMO_VALUE, off);
-    lua_upvaluejoin(L, m->table, (int)m->i, lua_gettop(L), index);
+    lua_upvaluejoin(L, function, (int)i, lua_gettop(L), index);
     lua_pop(L, 2);
 }
 
-bool mpl_revive_upvalues(struct mpl_decoder *d, struct mpl_made *m,
-                         bool arrived)
+bool mpl_revive_upvalues(struct mpl_decoder *d, bool arrived)
 {
     lua_State *L = d->L;
+    size_t self = d->depth - 1;
+    int function = d->made[self].table;
+    uint64_t n = d->made[self].n;
+    uint64_t i = d->made[self].i;
 
     if (arrived)
-        lua_setupvalue(L, m->table, (int)m->i);
-    while (m->i < m->n) {
+        lua_setupvalue(L, function, (int)i);
+    while (i < n) {
         size_t off = (size_t)(d->r.at - d->r.begin);
 
-        m->i++;
+        i++;
         switch (mpl_next_byte(d)) {
         case 0:
             break;
         case 1:
-            note_upvalue(d, m, off);
+            note_upvalue(d, function, i, off);
             break;
         case 2:
-            join_upvalue(d, m, mpl_next_count(d));
+            join_upvalue(d, function, i, mpl_next_count(d));
             continue;
         default:
             d->r.at--;
             mpl_bad_message(d, NULL);
         }
-        if (!mpl_decode_value(d))
+        if (!mpl_decode_value(d)) {
+            d->made[self].i = i; /* made may have moved */
             return false;
-        lua_setupvalue(L, m->table, (int)m->i);
+        }
+        lua_setupvalue(L, function, (int)i);
     }
     return true;
 }
