@@ -346,6 +346,7 @@ static int barrier_new(lua_State *L)
 
 static const luaL_Reg methods[] = {
     {"wait", barrier_wait},
+    {"close", mpl_object_gc},
     {"abort", barrier_abort},
     {"reset", barrier_reset},
     {NULL, NULL},

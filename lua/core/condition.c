@@ -256,6 +256,7 @@ static int condition_new(lua_State *L)
 
 static const luaL_Reg methods[] = {
     {"acquire", condition_acquire},
+    {"close", mpl_object_gc},
     {"release", condition_release},
     {"hold", condition_hold},
     {"with", condition_with},

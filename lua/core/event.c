@@ -73,8 +73,8 @@ static int event_new(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"set", event_set},   {"clear", event_clear}, {"is_set", event_is_set},
-    {"wait", event_wait}, {NULL, NULL},
+    {"close", mpl_object_gc}, {"set", event_set},   {"clear", event_clear},
+    {"is_set", event_is_set}, {"wait", event_wait}, {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {

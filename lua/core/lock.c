@@ -108,13 +108,10 @@ static int lock_new(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"acquire", lock_acquire},
-    {"release", lock_release},
-    {"hold", lock_hold},
-    {"with", lock_with},
-    {"locked", lock_locked},
-    {"owner", lock_owner},
-    {NULL, NULL},
+    {"acquire", lock_acquire}, {"close", mpl_object_gc},
+    {"release", lock_release}, {"hold", lock_hold},
+    {"with", lock_with},       {"locked", lock_locked},
+    {"owner", lock_owner},     {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {

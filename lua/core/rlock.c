@@ -108,13 +108,10 @@ static int rlock_new(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"acquire", rlock_acquire},
-    {"release", rlock_release},
-    {"hold", rlock_hold},
-    {"with", rlock_with},
-    {"locked", rlock_locked},
-    {"owner", rlock_owner},
-    {NULL, NULL},
+    {"acquire", rlock_acquire}, {"close", mpl_object_gc},
+    {"release", rlock_release}, {"hold", rlock_hold},
+    {"with", rlock_with},       {"locked", rlock_locked},
+    {"owner", rlock_owner},     {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {

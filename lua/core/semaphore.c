@@ -165,9 +165,13 @@ static int bounded_new(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"acquire", semaphore_acquire}, {"release", semaphore_release},
-    {"hold", semaphore_hold},       {"with", semaphore_with},
-    {"locked", semaphore_locked},   {NULL, NULL},
+    {"acquire", semaphore_acquire},
+    {"release", semaphore_release},
+    {"hold", semaphore_hold},
+    {"with", semaphore_with},
+    {"close", mpl_object_gc},
+    {"locked", semaphore_locked},
+    {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {
