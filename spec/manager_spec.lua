@@ -367,6 +367,202 @@ describe("mp.Manager", function()
     end))
   end)
 
+  describe("a call that waits", function()
+    -- Methods that wait in all the ways that let others run.
+    local Waiter = {}
+
+    function Waiter.new()
+      return setmetatable({ lock = mp.Lock(), n = 0 }, { __index = Waiter })
+    end
+
+    function Waiter:count()
+      self.n = self.n + 1
+      return self.n
+    end
+
+    function Waiter.sleep(_, seconds)
+      mp.sleep(seconds)
+      return "slept"
+    end
+
+    function Waiter.get(_, q, timeout)
+      return q:get(timeout)
+    end
+
+    function Waiter.all(_, q)
+      local list = {}
+      for v in q:items() do
+        list[#list + 1] = v
+      end
+      return table.unpack(list)
+    end
+
+    function Waiter.put(_, q, v)
+      return q:put(v)
+    end
+
+    function Waiter.recv(_, conn)
+      return conn:recv()
+    end
+
+    function Waiter.wait(_, q)
+      return #mp.wait({ q })
+    end
+
+    function Waiter.event(_, e)
+      return e:wait()
+    end
+
+    function Waiter:locked(q)
+      return self.lock:with(function()
+        return q:get()
+      end)
+    end
+
+    function Waiter.join()
+      return mp.spawn(function() return 5 end):result()
+    end
+
+    function Waiter.units(_, s)
+      local _ <close> = s:hold()
+      return "had one"
+    end
+
+    function Waiter.ask(_, other, q)
+      return other:get(q)
+    end
+
+    function Waiter.sorted(_, q)
+      local list = { 2, 1 }
+      table.sort(list, function(a, b)
+        q:get(0.01) -- below a C function: waits for all
+        return a < b
+      end)
+      return list[1]
+    end
+
+    local function waiter(m)
+      m:register("Waiter", Waiter)
+      return m:Waiter()
+    end
+
+    -- Starts f(...) in another process, makes sure that others run meanwhile,
+    -- calls go, and returns what f returned.
+    local function meanwhile(w, f, go)
+      local p = mp.get_context("fork").spawn(f)
+      local n = w:count()
+      local from = helper.now()
+      while helper.now() - from < 0.1 do
+        n = n + 1
+        assert(w:count() == n)
+      end
+      assert.is_true(p:is_alive())
+      go()
+      local results = table.pack(p:result())
+      p:close()
+      return table.unpack(results, 1, results.n)
+    end
+
+    it("lets others run, whatever it waits for", within(30, function()
+      local m <close> = mp.Manager()
+      local w <close> = waiter(m)
+      local q <close> = mp.Queue()
+      local full <close> = mp.Queue(1)
+      local a, b = mp.Pipe()
+      local function put() q:put "x" end
+      assert.equal("x", meanwhile(w, function() return w:get(q) end, put))
+      assert.equal("x", meanwhile(w, function() return w:get(q, 20) end, put))
+      assert.equal(1, meanwhile(w, function() return w:wait(q) end, put))
+      assert.equal("x", w:get(q))
+      assert.equal("x", meanwhile(w, function() return w:recv(a) end, function() b:send "x" end))
+      local e <close> = mp.Event()
+      assert.is_true(meanwhile(w, function() return w:event(e) end, function() e:set() end))
+      local s <close> = mp.Semaphore(0)
+      assert.equal("had one", meanwhile(w, function()
+        return w:units(s)
+      end, function() s:release() end))
+      full:put(1)
+      assert.is_true(meanwhile(w, function()
+        return w:put(full, 2)
+      end, function() full:get() end))
+      assert.equal(2, full:get())
+      assert.same({ 1, 2 }, { meanwhile(w, function()
+        return w:all(q)
+      end, function()
+        q:put(1)
+        q:put(2)
+        q:close()
+      end) })
+      a:close()
+      b:close()
+    end))
+
+    it("sleeps, and joins, without keeping others waiting", within(20, function()
+      local m <close> = mp.Manager()
+      local w <close> = waiter(m)
+      assert.equal("slept", meanwhile(w, function() return w:sleep(0.3) end, function() end))
+      assert.equal(5, w:join())
+      local q <close> = mp.Queue()
+      assert.same({ nil, "timeout" }, { w:get(q, 0.01) })
+      assert.equal(1, w:sorted(q))
+    end))
+
+    it("holds its lock against other calls", within(20, function()
+      local m <close> = mp.Manager()
+      local w <close> = waiter(m)
+      local first <close> = mp.Queue()
+      local second <close> = mp.Queue()
+      second:put "second"
+      local p = mp.get_context("fork").spawn(function() return w:locked(first) end)
+      mp.sleep(0.1)
+      local other = mp.get_context("fork").spawn(function() return w:locked(second) end)
+      mp.sleep(0.1)
+      assert.is_true(other:is_alive())
+      first:put "first"
+      assert.equal("first", p:result())
+      assert.equal("second", other:result())
+      p:close()
+      other:close()
+    end))
+
+    it("may wait for an object of another manager", within(20, function()
+      local m <close> = mp.Manager()
+      local n <close> = mp.Manager()
+      local w <close> = waiter(m)
+      local v <close> = waiter(n)
+      local q <close> = mp.Queue()
+      assert.equal("x", meanwhile(w, function() return w:ask(v, q) end, function() q:put "x" end))
+    end))
+
+    it("goes on when its caller is killed, and harms nobody", within(20, function()
+      local m <close> = mp.Manager()
+      local w <close> = waiter(m)
+      local q <close> = mp.Queue()
+      local p = mp.get_context("fork").spawn(function() return w:get(q) end)
+      mp.sleep(0.1)
+      p:kill()
+      p:join()
+      p:close()
+      assert.equal(1, w:count())
+      q:put "taken by the call"
+      helper.eventually(5, function() return #q == 0 end)
+      assert.equal(2, w:count())
+    end))
+
+    it("does not keep a manager from its end", within(10, function()
+      local m = mp.Manager()
+      local w <close> = waiter(m)
+      local q <close> = mp.Queue()
+      local p = mp.get_context("fork").spawn(function()
+        return select(2, pcall(w.get, w, q)).kind
+      end)
+      mp.sleep(0.1)
+      m:shutdown()
+      assert.equal("lost", p:result())
+      p:close()
+    end))
+  end)
+
   describe("an object", function()
     it("goes when its last proxy goes", within(10, function()
       local m <close> = make()

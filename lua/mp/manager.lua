@@ -15,7 +15,6 @@ local makers = require "mp.makers"
 local namespace = require "mp.namespace"
 local process = require "mp.process"
 local proxy = require "mp.proxy"
-local server = require "mp.server"
 require "mp.reference" -- its classes may come in a message
 
 local manager = {}
@@ -80,7 +79,7 @@ local function start_server(s)
     s.network.door = door
   end
   local child = s.makers.Process {
-    target = server.main,
+    target = require("mp.server").main,
     args = { reader, s.classes, s.name, s.network },
     name = s.name,
     daemon = true,

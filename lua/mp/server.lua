@@ -1,22 +1,27 @@
 --- What a manager's process does: it makes objects of the classes that were
--- registered, and calls their methods for the proxies of other processes, one
--- call at a time.
+-- registered, and calls their methods for the proxies of other processes. A call
+-- that waits for one of mp's objects lets others run; one that computes does not.
 --
 -- A request is { number of the object, method, count of arguments, arguments };
 -- object 0 is the server itself. A reply is { true, count, results }, { "self" }
 -- for the object as its own result, or { false, error }.
 
+local calls = require "mp.calls"
 local core = require "mp.core"
 local Error = require "mp.error"
 local process = require "mp.process"
 local proxy = require "mp.proxy"
 local tidy = require "mp.tidy"
+local yielding = require "mp.yielding"
 
 local server = {}
 
 -- While calls come more densely than this, tokens are looked at now and then;
 -- after such a pause, they are waited for.
 local PAUSE <const>, SWEEP <const> = 0.01, 0.1
+
+-- The loop is in no call, so it waits by what mp/yielding.lua replaces.
+local wait <const> = core.wait
 
 local Server = {}
 Server.__index = Server
@@ -206,13 +211,8 @@ function Server:answer(request)
   return reply[1] and reply or self:failure(reply[2])
 end
 
--- Serves what lies in a link: false when it is over.
-function Server:serve(link)
-  local got, request, why = pcall(link.recv, link, 0)
-  if got and request == nil then
-    return why == "timeout"
-  end
-  local reply = got and self:answer(request) or self:failure(request)
+-- Sends the reply: false when nobody wants it.
+function Server:reply(link, reply)
   local ok, sent, problem = pcall(link.send, link, reply)
   if not ok then
     -- What cannot be sent is a result; an error always can.
@@ -228,6 +228,33 @@ function Server:serve(link)
   return ok and (sent or problem ~= "closed")
 end
 
+-- A call from its request to its reply. The link's place in the loop is empty
+-- when the call has waited meanwhile.
+local function perform(self, link, request)
+  local good = self:reply(link, self:answer(request))
+  if not good then
+    self:remove(link)
+    link:close()
+  elseif not self.is_link[link] then
+    self:add(link)
+  end
+end
+
+-- Serves what lies in a link.
+function Server:serve(link)
+  local got, request, why = pcall(self.recv, link, 0)
+  if not got then
+    self:reply(link, self:failure(request))
+  elseif request ~= nil then
+    if not calls.begin(perform, self, link, request) then
+      self:remove(link) -- until the reply is sent, nothing can come
+    end
+  elseif why ~= "timeout" then
+    self:remove(link)
+    link:close()
+  end
+end
+
 -- The loop ---------------------------------------------------------------------------------
 
 -- New users of the manager; false when there can be none, or it is to end.
@@ -240,7 +267,7 @@ function Server:open_door()
   elseif link == "shutdown" then
     return false
   end
-  self.links[#self.links + 1] = link
+  self:add(link)
   return true
 end
 
@@ -257,14 +284,21 @@ function Server:everything()
   return self.all
 end
 
+function Server:add(link)
+  self.links[#self.links + 1] = link
+  self.is_link[link] = true
+  self.all = nil
+end
+
 function Server:remove(link)
   for i, other in ipairs(self.links) do
     if other == link then
       table.remove(self.links, i)
+      break
     end
   end
+  self.is_link[link] = nil
   self.all = nil
-  link:close()
 end
 
 function Server:handle(ready)
@@ -273,27 +307,54 @@ function Server:handle(ready)
       if not self:open_door() then
         return false
       end
-      self.all = nil
+    elseif self.is_link[it] then
+      self:serve(it)
     elseif self.tokens[it] then
       self:drop(it)
     elseif self.agents[it] then
       self:leave(it)
-    elseif not self:serve(it) then
-      self:remove(it)
     end
   end
   return true
 end
 
+-- What is ready, when no call waits.
+function Server:next()
+  local ready = wait(self.links, PAUSE)
+  if #ready == 0 then
+    return wait(self:everything(), self.tidy:look())
+  elseif core.time() - self.swept > SWEEP then
+    self:sweep()
+  end
+  return ready
+end
+
+-- The same when some do.
+function Server:next_with_calls()
+  local all = self:everything()
+  local list = table.move(all, 1, #all, 1, {})
+  local deadline = calls.gather(list)
+  local seconds = self.tidy:look()
+  if deadline then
+    local left = math.max(0, deadline - core.time())
+    seconds = seconds and math.min(seconds, left) or left
+  end
+  -- What a call waits for may have been closed by another: each finds out itself.
+  local ok, ready = pcall(wait, list, seconds)
+  return ok and ready or nil
+end
+
 function Server:run()
-  repeat
-    local ready = core.wait(self.links, PAUSE)
-    if #ready == 0 then
-      ready = core.wait(self:everything(), self.tidy:look())
-    elseif core.time() - self.swept > SWEEP then
-      self:sweep()
+  local go_on = true
+  while go_on do
+    if calls.any() then
+      local ready = self:next_with_calls()
+      go_on = self:handle(ready or {})
+      calls.wake(ready)
+    else
+      go_on = self:handle(self:next())
     end
-  until not self:handle(ready)
+  end
 end
 
 -- Lets other machines in, as network says: { address =, …, door = }.
@@ -313,9 +374,11 @@ function server.main(door, classes, name, network)
   core.ignore_interrupt()
   local self = setmetatable({
     door = door,
+    recv = door.recv, -- see wait
     classes = classes,
     name = name,
     links = { door },
+    is_link = {},
     tokens = {}, -- our end -> number
     objects = {}, -- by number
     class_of = {},
@@ -329,6 +392,8 @@ function server.main(door, classes, name, network)
     self:open_gate(network)
   end
   proxy.serve(self.objects)
+  calls.begin_here()
+  yielding.install()
   self:run()
   if self.listening then
     self.listening:close()
