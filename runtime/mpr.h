@@ -1449,11 +1449,16 @@ MPR_API int mpr_worker_count(void);
 MPR_API int mpr_worker_take(mpr_worker *w, const mpr_job *only,
                             struct mpr_task *t, int64_t deadline_ns);
 
-/* The task's message, and what the tasks of its job have in common (-ENOENT:
- * nothing), with their objects opened. */
-MPR_API int mpr_worker_message(mpr_worker *w, const struct mpr_task *t,
-                               struct mpr_message *m);
+/* What the tasks of the job in hand have in common, with its objects opened;
+ * -ENOENT: nothing. */
 MPR_API int mpr_worker_common(mpr_worker *w, struct mpr_message *m);
+
+/* The task's message, with its objects opened. */
+MPR_API int mpr_task_message(const struct mpr_task *t, struct mpr_message *m);
+
+/* For its submitter: a task as workers get it, to say in a report what it was
+ * about. -EINVAL: it was not published. */
+MPR_API int mpr_job_task(const mpr_job *j, uint32_t task, struct mpr_task *t);
 
 /* Its result, or why it failed; flags: 0 to 15, for the reader. -ENOMEM,
  * -EMSGSIZE: not given. */

@@ -247,27 +247,17 @@ static const char *refuse(const struct mpl_object *o)
 }
 
 static const luaL_Reg methods[] = {
-    {"push", job_push},
-    {"pull", job_pull},
-    {"publish", job_publish},
-    {"belong", job_belong},
-    {"result", mpl_job_result},
-    {"value", mpl_job_value},
-    {"collect", mpl_job_collect},
-    {"any", mpl_job_any},
-    {"give_back", mpl_job_give_back},
-    {"wait", job_wait},
-    {"look", job_look},
-    {"pace", job_pace},
-    {"seen", job_seen},
-    {"count", job_count},
-    {"room", job_room},
-    {"stop", job_stop},
-    {"seal", job_seal},
-    {"retry", job_retry},
-    {"cancel", job_cancel},
-    {"close", job_gc},
-    {NULL, NULL},
+    {"push", job_push},         {"pull", job_pull},
+    {"publish", job_publish},   {"belong", job_belong},
+    {"result", mpl_job_result}, {"arguments", mpl_job_arguments},
+    {"value", mpl_job_value},   {"collect", mpl_job_collect},
+    {"any", mpl_job_any},       {"give_back", mpl_job_give_back},
+    {"wait", job_wait},         {"look", job_look},
+    {"pace", job_pace},         {"seen", job_seen},
+    {"count", job_count},       {"room", job_room},
+    {"stop", job_stop},         {"seal", job_seal},
+    {"retry", job_retry},       {"cancel", job_cancel},
+    {"close", job_gc},          {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {

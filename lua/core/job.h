@@ -54,6 +54,7 @@ void mpl_task_push(lua_State *L, int job, uint32_t index);
 /* Methods of a job that outcome.c has. */
 int mpl_job_result(lua_State *L);
 int mpl_job_value(lua_State *L);
+int mpl_job_arguments(lua_State *L);
 int mpl_job_collect(lua_State *L);
 int mpl_job_any(lua_State *L);
 int mpl_job_give_back(lua_State *L);

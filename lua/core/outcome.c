@@ -79,6 +79,20 @@ int mpl_job_result(lua_State *L)
     return push_result(L, ud, &r);
 }
 
+/* job:arguments(index) -> the values of the task */
+int mpl_job_arguments(lua_State *L)
+{
+    struct mpl_job *ud = mpl_job_self(L);
+    struct mpr_task t;
+    int n, err = mpr_job_task(&ud->job, (uint32_t)luaL_checkinteger(L, 2), &t);
+
+    if (err < 0)
+        mpl_raise(L, err, NULL);
+    n = mpl_push_task(L, &t, &ud->m);
+    /* The first may be the function. */
+    return t.flags & MPL_JOB_INLINE ? n - 1 : n;
+}
+
 /* job:value(index) -> true, values…, when it is done; otherwise nothing. */
 int mpl_job_value(lua_State *L)
 {

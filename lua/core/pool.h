@@ -5,8 +5,9 @@
  * (pool.lua and its neighbours), to which everything here is private.
  *
  *     pool.c     the pool as its creator and submitters see it
- *     job.c      jobs: filling them, reading what came out
- *     worker.c   what a worker does between two tasks */
+ *     job.c      jobs: filling them
+ *     outcome.c  reading what came out
+ *     run.c      what a worker does with tasks */
 
 #include "object.h"
 
@@ -17,6 +18,10 @@ struct mpl_pool {
 
 /* The pool at arg, open. */
 mpr_pool *mpl_check_pool(lua_State *L, int arg);
+
+/* Pushes the values of a task, which m may be needed for: how many. */
+int mpl_push_task(lua_State *L, const struct mpr_task *t,
+                  struct mpr_message *m);
 
 /* The job at arg. */
 const mpr_job *mpl_check_job(lua_State *L, int arg);

@@ -65,9 +65,8 @@ static void load_function(lua_State *L, struct mpl_worker *ud)
     ud->common = ud->task.common;
 }
 
-int mpl_push_task(lua_State *L, struct mpl_worker *ud)
+int mpl_push_task(lua_State *L, const struct mpr_task *t, struct mpr_message *m)
 {
-    const struct mpr_task *t = &ud->task;
     struct mpl_refs refs = {NULL, 0};
     int n;
 
@@ -78,12 +77,12 @@ int mpl_push_task(lua_State *L, struct mpl_worker *ud)
     if (!t->note)
         return mpl_decode(L, mpl_self(L), t->bytes, (size_t)t->size, &refs,
                           MPL_FUNCTIONS);
-    if (mpr_worker_message(ud->w, t, &ud->m) < 0)
+    if (mpr_task_message(t, m) < 0)
         luaL_error(L, "not enough memory");
-    refs = (struct mpl_refs){ud->m.refs, ud->m.ref_count};
-    n = mpl_decode(L, mpl_self(L), ud->m.bytes, (size_t)ud->m.size, &refs,
+    refs = (struct mpl_refs){m->refs, m->ref_count};
+    n = mpl_decode(L, mpl_self(L), m->bytes, (size_t)m->size, &refs,
                    MPL_FUNCTIONS);
-    mpr_message_clear(&ud->m);
+    mpr_message_clear(m);
     return n;
 }
 
@@ -155,7 +154,7 @@ static void do_with_care(lua_State *L, struct mpl_worker *ud)
     lua_call(L, 4, 0);
     if (!(ud->task.flags & MPL_JOB_INLINE))
         lua_pushvalue(L, FUNCTION);
-    mpl_push_task(L, ud);
+    mpl_push_task(L, &ud->task, &ud->m);
     if (ud->task.timeout_ns)
         mpr_worker_limit(ud->w, ud->task.timeout_ns, ud->task.grace_ns);
     lua_call(L, lua_gettop(L) - top - 1,
@@ -194,7 +193,7 @@ static void do_task(lua_State *L, struct mpl_worker *ud)
         do_with_care(L, ud);
         return;
     }
-    n += mpl_push_task(L, ud);
+    n += mpl_push_task(L, &ud->task, &ud->m);
     lua_call(L, n, flags & MPL_JOB_ALL ? LUA_MULTRET : 1);
     n = flags & MPL_JOB_NONE ? 0 : lua_gettop(L) - top;
     give_values(L, ud, n, 0);

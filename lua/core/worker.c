@@ -136,7 +136,9 @@ static int worker_number(lua_State *L)
 /* worker:arguments() -> the values of the task in hand, once more */
 static int worker_arguments(lua_State *L)
 {
-    return mpl_push_task(L, self(L));
+    struct mpl_worker *ud = self(L);
+
+    return mpl_push_task(L, &ud->task, &ud->m);
 }
 
 void mpl_open_worker(lua_State *L)

@@ -31,9 +31,6 @@ enum {
  * the worker. */
 int mpl_run_tasks(lua_State *L, struct mpl_worker *ud);
 
-/* Pushes the values of the task in hand: how many. */
-int mpl_push_task(lua_State *L, struct mpl_worker *ud);
-
 /* Pushes the number of the task in hand for messages, from 1; nil: it is one of
  * apply's. */
 static inline void mpl_push_number(lua_State *L, const struct mpl_worker *ud)

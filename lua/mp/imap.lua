@@ -26,6 +26,7 @@ function Imap.new(pool, items, n, plan, policy, ordered)
     chunk = policy.chunk or 1,
     adaptive = not policy.chunk,
     pulled = 0, -- items
+    over = n == 0, -- nothing is left to be pulled
     returned = 0, -- results
     jobs = {}, -- from head on, each { job =, base =, n =, left = }
     head = 1,

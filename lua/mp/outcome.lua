@@ -116,6 +116,10 @@ function outcome.judge(pool, policy, job, index, position, label, state, number,
   end
   local _, _, _, kills, attempts = ...
   local err = outcome.lost(pool, position, label, number, ...)
+  local known, arguments = pcall(function()
+    return worker.summary(job:arguments(index))
+  end)
+  err.arguments = known and arguments or nil
   local delay = policies.retry(policy, err, attempts + 1, kills)
   if delay then
     job:retry(index, delay)

@@ -23,26 +23,36 @@ local WINDOW <const> = 4
 -- Results are read while others are made, in steps of this.
 local STEP <const> = 8192
 
---- The items of a call: something with a length, and that; or an iterator,
--- which is read to its end unless lazy.
-local function items_of(t, what, lazy)
+--- An iterator is read to its end: a list with its length as n; whatever else is
+-- as it was.
+function Run.read(t)
+  if not policies.callable(t) then
+    return t
+  end
+  local list, n = {}, 0
+  for v in t do
+    n = n + 1
+    list[n] = v
+  end
+  list.n = n
+  return list
+end
+
+--- The items of a call: something with a length, and that; or an iterator.
+local function items_of(t, what)
   if policies.callable(t) then
-    if lazy then
-      return t
-    end
-    local list, n = {}, 0
-    for v in t do
-      n = n + 1
-      list[n] = v
-    end
-    return list, n
+    return t
   end
   local mt = getmetatable(t)
   if mt == ranges.Range then
     return t, t.n
   elseif type(t) == "table" and mt == nil then
-    return t, math.type(t.n) == "integer" and t.n or #t
-  elseif (type(t) == "table" or type(t) == "userdata") and pcall(function()
+    local n = math.type(t.n) == "integer" and t.n or #t
+    if n > 0 or t.n or next(t) == nil then
+      return t, n
+    end
+    error(("bad argument #2 to '%s' (list expected, got a table without item 1)"):format(what), 0)
+  elseif core.type(t) ~= "dict" and type(t) ~= "string" and pcall(function()
     return #t
   end) then
     return t, #t

@@ -45,10 +45,12 @@ local function brief(v)
   elseif type(v) == "number" or type(v) == "boolean" or v == nil then
     return tostring(v)
   end
-  return "a " .. core.typename(v)
+  local name = core.typename(v)
+  return (name:find "^[aeiou]" or name:find "^mp%.") and "an " .. name or "a " .. name
 end
 
-local function summary(...)
+--- The arguments of a task for a message.
+function worker.summary(...)
   local list = table.pack(...)
   local parts = {}
   for i = 1, math.min(list.n, 4) do
@@ -147,7 +149,7 @@ function host.failed(status, err, note, number, attempts, late, timeout)
   err.label = err.label or policy.label
   err.output = err.output or output
   local ok, text = pcall(function()
-    return summary(current.handle:arguments())
+    return worker.summary(current.handle:arguments())
   end)
   err.arguments = err.arguments or ok and text or nil
   return err

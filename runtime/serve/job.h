@@ -222,6 +222,9 @@ static inline struct mpri_job *mpri_job_own(const mpr_job *job)
     return mpri_job_of(job->h.block);
 }
 
+/* What a worker is told of task i, which is there. */
+void mpri_job_task(struct mpri_job *j, uint32_t i, struct mpr_task *t);
+
 /* Registers the kind JOB. */
 void mpri_job_register(void);
 

@@ -222,7 +222,7 @@ static int echo_body(void *ud, mpr_worker *w, const struct mpr_task *t)
     int r;
 
     (void)ud;
-    assert(mpr_worker_message(w, t, &m) == 0);
+    assert(mpr_task_message(t, &m) == 0);
     assert(mpr_worker_common(w, &common) == 0);
     assert(m.ref_count == 1 && common.ref_count == 1);
     refs[0] = &m.refs[0];

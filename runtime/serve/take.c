@@ -164,7 +164,6 @@ int mpr_worker_take(mpr_worker *w, const mpr_job *only, struct mpr_task *t,
     struct mpri_frame *f = mpri_worker_frame(w);
     struct mpri_level *l = &w->level[w->depth];
     struct mpri_job *j;
-    uint32_t *index;
     bool claimed = false;
 
     for (;;) {
@@ -193,39 +192,7 @@ int mpr_worker_take(mpr_worker *w, const mpr_job *only, struct mpr_task *t,
             .countdown = 1,
         };
     }
-    t->index = w->task;
-    t->number = j->number + w->task;
-    t->flags = j->flags;
-    t->tasks = (enum mpr_tasks)j->tasks;
-    t->common = j->common ? mpri_note_of(mpri_at(j->common))->serial : 0;
-    t->note = NULL;
-    t->timeout_ns = j->timeout_ns;
-    t->grace_ns = j->grace_ns;
-    t->seed = j->seed;
-    switch ((enum mpr_tasks)j->tasks) {
-    case MPR_TASKS_RANGE:
-        t->integer =
-            (int64_t)((uint64_t)j->first + (uint64_t)j->step * w->task);
-        break;
-    case MPR_TASKS_INTEGERS:
-        memcpy(&t->integer, mpri_job_data(j) + 8ULL * w->task, 8);
-        break;
-    case MPR_TASKS_MESSAGES:
-        index = mpri_job_index(j) + w->task;
-        t->bytes = mpri_job_data(j) + (index[0] & ~MPRI_INDEX_NOTE);
-        t->size = (index[1] & ~MPRI_INDEX_NOTE) - (index[0] & ~MPRI_INDEX_NOTE);
-        if (index[0] & MPRI_INDEX_NOTE) {
-            uint64_t off;
-            struct mpri_note *n;
-
-            memcpy(&off, t->bytes, 8);
-            n = mpri_note_of(mpri_at(off));
-            t->bytes = mpri_note_bytes(n);
-            t->size = n->size;
-            t->note = n->ref_count ? n : NULL;
-        }
-        break;
-    }
+    mpri_job_task(j, w->task, t);
     return 1;
 }
 
@@ -234,16 +201,4 @@ int mpr_worker_common(mpr_worker *w, struct mpr_message *m)
     if (!w->job->common)
         return -ENOENT;
     return mpri_note_read(mpri_note_of(mpri_at(w->job->common)), m);
-}
-
-int mpr_worker_message(mpr_worker *w, const struct mpr_task *t,
-                       struct mpr_message *m)
-{
-    (void)w;
-    if (t->note)
-        return mpri_note_read(t->note, m);
-    mpr_message_clear(m);
-    m->bytes = t->bytes;
-    m->size = t->size;
-    return 0;
 }
