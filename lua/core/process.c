@@ -103,8 +103,9 @@ static int process_name(lua_State *L)
     return 1;
 }
 
-/* p:give(ok, …): the values become the process's message. What cannot be sent
- * raises, but not with ok false: an error always arrives. -> true | nil, why */
+/* p:give(ok, …): the values become the process's message: its order before it
+ * starts, its result from then on. What cannot be sent raises, but not with ok
+ * false: an error always arrives. -> true | nil, why */
 static int process_give(lua_State *L)
 {
     struct mpl_state *S = mpl_self(L);
@@ -114,7 +115,7 @@ static int process_give(lua_State *L)
 
     mpl_encode_values(L, 2, lua_gettop(L) - 1, S,
                       MPL_FUNCTIONS | (lua_toboolean(L, 2) ? 0 : MPL_LOSSY),
-                      "result");
+                      mpr_process_pid(p) ? "result" : "process");
     mpl_codec_parcel(S, &parcel);
     r = mpr_process_give(p, &parcel);
     if (r < 0)

@@ -1,6 +1,7 @@
 --- What a program that was started for a process does: it takes its order and
 -- never returns.
 
+local childhood = require "mp.childhood"
 local core = require "mp.core"
 
 local handle, why = core.adopt()
@@ -9,13 +10,13 @@ if not handle then
   os.exit(255)
 end
 
-local order = handle:take()
+local order = childhood.take_order(handle)
 rawset(_G, "arg", order.arg)
 package.path, package.cpath = order.path, order.cpath
 if order.log then
   require("mp.log").take(order.log)
 end
-if order.job.forkserver then
-  require("mp.forkserver").serve(order.job)
+if order.forkserver then
+  require("mp.forkserver").serve(order)
 end
-require("mp.childhood").begin_job(handle, order.job)
+childhood.begin_job(handle, order)

@@ -123,7 +123,25 @@ function childhood.begin(s, parent_name, ...)
   core.exit(s.handle, 1)
 end
 
---- The same in a process that has nothing of its creator's memory, with what
+--- In such a process: what it is told. One that cannot read it ends, and whoever
+-- asks for its result hears why.
+function childhood.take_order(handle)
+  local ok, order = pcall(handle.take, handle)
+  if ok then
+    return order
+  end
+  local err = require("mp.error").new {
+    kind = "error",
+    message = order,
+    process = handle:name(),
+    pid = core.getpid(),
+  }
+  core.report(("Process %s:\n%s"):format(err.process, err))
+  give(handle, false, err)
+  core.exit(handle, 1)
+end
+
+--- The same as begin in a process that has nothing of its creator's memory, with what
 -- that told it (mp.job).
 function childhood.begin_job(handle, job)
   local s = {
@@ -136,6 +154,7 @@ function childhood.begin_job(handle, job)
   }
   family.method, family.at_start = job.method, job.at_start
   core.default_interrupt() -- the stock interpreter has a handler of its own
+  family.has_globals = false
   if job.fields then
     require("mp.job").make_object(s, job)
   end

@@ -6,6 +6,7 @@
 -- `signo`, `exitcode` · `label`.
 
 local core = require "mp.core"
+local family = require "mp.family"
 
 local Error = { __name = "mp.Error" }
 Error.__index = Error
@@ -66,6 +67,15 @@ local function traceback(level)
   return table.concat(lines)
 end
 
+-- A global that is nil here may be one that the script has set.
+local function explain(message)
+  local name = not family.has_globals and message:match "a nil value %(global '([^']+)'%)"
+  return name
+      and ("%s (this process was not forked, so it has no globals of the script's: "
+        .. "make '%s' a local, or require what defines it)"):format(message, name)
+    or message
+end
+
 --- A message handler for xpcall: keeps the value and the place it came from.
 -- An error that came from another process keeps its own fields and gains the
 -- stack it passed through here.
@@ -81,7 +91,7 @@ function Error.catch(value)
     copy.traceback = before and before ~= "" and before .. "\n" .. here or here
     return Error.new(copy)
   end
-  return Error.new { kind = "error", message = message, value = value, traceback = here }
+  return Error.new { kind = "error", message = explain(message), value = value, traceback = here }
 end
 
 --- The error of a process that ended without saying anything.

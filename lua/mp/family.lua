@@ -10,6 +10,7 @@ local family = {
   -- What this process is to its own Process object: see mp.process_fields.
   here = { name = "MainProcess", path = "", daemon = false, pid = core.getpid() },
   parent_name = false, -- of the first process
+  has_globals = true, -- those of the script: a child that was not forked has not
   method = false, -- the default start method, from its first use on
   counter = 0, -- of default names
   children = {}, -- the states of those started and not known to be over, by pid

@@ -23,12 +23,13 @@ local function become(handle, requests, children)
   for _, child in pairs(children) do
     child:close()
   end
-  local order = handle:take()
+  local childhood = require "mp.childhood"
+  local order = childhood.take_order(handle)
   rawset(_G, "arg", order.arg)
   if order.log then
     require("mp.log").take(order.log)
   end
-  require("mp.childhood").begin_job(handle, order.job)
+  childhood.begin_job(handle, order)
 end
 
 local function reap(children)

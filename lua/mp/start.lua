@@ -19,13 +19,9 @@ local server -- { handle =, requests = }: the fork server of this process
 --- What the child is told instead of inheriting it.
 local function order(job)
   local log = package.loaded["mp.log"]
-  return {
-    job = job,
-    log = log and log.order(),
-    arg = arg,
-    path = package.path,
-    cpath = package.cpath,
-  }
+  job.log = log and log.order()
+  job.arg, job.path, job.cpath = arg, package.path, package.cpath
+  return job
 end
 
 local function command()

@@ -204,12 +204,9 @@ int mpr_process_serve(struct mpr_process *p)
 
 void mpr_process_attach(struct mpr_process *p, mpr_handle *h)
 {
-    p->h = *h;
+    *p = (struct mpr_process){.h = *h, .pidfd = -1};
     h->block = NULL;
-    p->pidfd = -1;
     p->pid = (int32_t)mpri_load_rlx(&mpri_process_data(&p->h)->pid);
-    p->mine = 0;
-    p->next = NULL;
 }
 
 static void forget(struct mpr_process *p)
