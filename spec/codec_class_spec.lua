@@ -319,8 +319,9 @@ describe("an error value", function()
   before_each(helper.baseline)
   after_each(helper.leaks)
 
+  -- By fork, for classes that the tests register.
   local function fail_with(make)
-    local p <close> = mp.spawn(function()
+    local p <close> = mp.get_context("fork").spawn(function()
       error(make(), 0)
     end)
     local ok, e = pcall(p.result, p, 20)

@@ -1,3 +1,4 @@
+-- under every start method
 -- Functions and modules in messages: bytecode with its upvalues, or a name
 -- that the receiver requires.
 local helper = require "spec.helper"

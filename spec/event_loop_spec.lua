@@ -1,3 +1,4 @@
+-- under every start method
 -- Objects of mp in event loops of others: cqueues, LuaSocket's select, luv, and
 -- a scheduler of thirty lines.
 local helper = require "spec.helper"

@@ -14,7 +14,10 @@
 --
 -- A spec file that needs more than 120 s says so in its first lines, `time
 -- limit: 300 s`; one that must not share the machine with another (it looks at
--- names in /dev/shm, it measures) says `runs alone`.
+-- names in /dev/shm, it measures) says `runs alone`. One that says `under every
+-- start method` is run thrice: mp.spawn and mp.Process mean another method each
+-- time, in the scripts of run_lua too. What needs a certain method names it by
+-- mp.get_context.
 local busted = require "busted"
 local leaks = require "spec.helper.leaks"
 local run = require "spec.helper.run"
@@ -30,6 +33,15 @@ local helper = {
 
 -- Seconds of a monotonic clock, from no particular zero.
 helper.now = system.monotime
+
+-- The start method of whatever names none.
+helper.method = os.getenv "MP_METHOD" or "fork"
+if helper.method ~= "fork" then
+  local mp <const> = require "mp"
+  mp.set_start_method(helper.method)
+  mp.spawn(function() end):join() -- the fork server belongs to the file, not to a test
+  leaks.baseline()
+end
 
 local in_test = false
 busted.subscribe({ "test", "start" }, function()

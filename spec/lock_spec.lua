@@ -1,3 +1,4 @@
+-- under every start method
 -- time limit: 300 s
 local core = require "mp.core"
 local helper = require "spec.helper"

@@ -1,3 +1,4 @@
+-- under every start method
 local helper = require "spec.helper"
 local mp = require "mp"
 
@@ -85,8 +86,8 @@ describe("mp.Process", function()
     end))
 
     it("is for the creator only", within(5, function()
-      local mine = mp.Process(print)
-      local p = mp.spawn(function()
+      local mine = mp.Process(print) -- which only a forked child can have
+      local p = mp.get_context("fork").spawn(function()
         local ok, err = pcall(mine.start, mine)
         return ok, err
       end)

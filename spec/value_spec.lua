@@ -1,3 +1,4 @@
+-- under every start method
 local helper = require "spec.helper"
 local mp = require "mp"
 

@@ -35,6 +35,16 @@ local function take(path)
   return text
 end
 
+-- A script that names no start method has that of the file, as its default.
+local function with_method(code)
+  local method <const> = os.getenv "MP_METHOD"
+  if not method or method == "fork" or not code:find "require *%(?[\"']mp[\"']"
+    or code:find("set_start_method", 1, true) or code:find("get_context", 1, true) then
+    return code
+  end
+  return ("require'mp'.set_start_method'%s' "):format(method) .. code
+end
+
 -- Runs a Lua script and waits for it. code: its text, or the path of a file
 -- that ends in .lua. Options:
 --   args     list of arguments
@@ -46,7 +56,7 @@ end
 function run.lua(code, options)
   options = options or {}
   local is_file <const> = code:match("%.lua$") and not code:find("\n", 1, true)
-  local script <const> = is_file and code or temporary(code)
+  local script <const> = is_file and code or temporary(with_method(code))
   local input <const> = options.stdin and temporary(options.stdin)
   local out <const>, err <const> = temporary(), temporary()
   local timeout <const> = options.timeout or 20

@@ -1,11 +1,13 @@
 -- One part of `./dev test`, run in a process of its own by run.lua:
---   lua5.4 job.lua DIR KIND NAME [FILTER]
+--   lua5.4 job.lua DIR KIND NAME METHOD [FILTER]
 -- Bounded in time; its output is shown when it failed; its counts are left in
--- DIR for run.lua. Kinds: layers, ctest, spec, example.
-local dir, kind, name, filter = table.unpack(arg)
+-- DIR for run.lua. Kinds: layers, ctest, spec, example. METHOD is the start
+-- method that specs use where they name none.
+local dir, kind, name, method, filter = table.unpack(arg)
 local lua <const> = os.getenv "MP_LUA"
 local env <const> = os.getenv "MP_LUA_ENV" or "" -- what only Lua's process gets
-local stem <const> = dir .. "/" .. name:gsub("[^%w_.-]", "_")
+local label <const> = name .. (method == "fork" and "" or "-" .. method)
+local stem <const> = dir .. "/" .. label:gsub("[^%w_.-]", "_")
 local log_path <const> = stem .. ".log"
 local report_path <const> = stem .. ".report"
 
@@ -54,11 +56,11 @@ local commands <const> = {
 -- run. Ten seconds later SIGKILL for the whole process group.
 local function run()
   local limit = limit_of(name)
-  local form <const> = "MP_TEST_REPORT=%s exec timeout -s KILL %d "
+  local form <const> = "MP_TEST_REPORT=%s MP_METHOD=%s exec timeout -s KILL %d "
     .. "timeout --foreground -s INT %d %s </dev/null >%s 2>&1"
   local before = os.time()
   local ok, how, code = os.execute(form:format(
-    quote(report_path), limit + 10, limit, commands[kind](), quote(log_path)))
+    quote(report_path), method, limit + 10, limit, commands[kind](), quote(log_path)))
   local late = code == 124 or os.time() - before >= limit
   return {
     ok = ok,
@@ -109,7 +111,7 @@ local function count_events(result)
     result.notes[#result.notes + 1] = "failed: " .. running .. ": " .. result.why
   elseif not result.ok and count.fail == 0 then
     count.fail = 1
-    result.notes[#result.notes + 1] = "failed: " .. name .. ": " .. result.why
+    result.notes[#result.notes + 1] = "failed: " .. label .. ": " .. result.why
   elseif not filter and count.pass + count.fail + count.skip == 0 then
     count.fail = 1
     result.notes[#result.notes + 1] = "failed: " .. name .. ": no test in it"
@@ -136,7 +138,7 @@ end
 
 local function count_one(result)
   if not result.ok then
-    result.notes[#result.notes + 1] = "failed: " .. name .. ": " .. result.why
+    result.notes[#result.notes + 1] = "failed: " .. label .. ": " .. result.why
   end
   return { pass = result.ok and 1 or 0, fail = result.ok and 0 or 1, skip = 0 }
 end
@@ -157,10 +159,10 @@ end
 
 local out = {}
 if count.fail > 0 then
-  out[#out + 1] = ("---- output of %s\n%s----\n"):format(name, read(log_path))
+  out[#out + 1] = ("---- output of %s\n%s----\n"):format(label, read(log_path))
 end
 out[#out + 1] = ("%-44s %4d passed%s%s  %d s\n"):format(
-  name, count.pass,
+  label, count.pass,
   count.fail > 0 and (", %d failed"):format(count.fail) or "",
   count.skip > 0 and (", %d skipped"):format(count.skip) or "",
   os.time() - started

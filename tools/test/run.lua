@@ -2,6 +2,10 @@
 --   lua5.4 tools/test/run.lua PRESET [FILTER]
 -- from the repository's root, in the environment that ./dev sets up. A filter
 -- chooses the files whose names contain it; if there are none, the tests.
+--
+-- Specs run with fork as the default start method. Those that say `under every
+-- start method` in their first lines run with the two others as well; with
+-- MP_METHODS=all every one does in which a process is started.
 local preset, filter = table.unpack(arg)
 local build <const> = os.getenv "MP_BUILD"
 local dir <const> = build .. "/test"
@@ -54,6 +58,35 @@ if with_lua then
   add("example", files("examples", "*.lua"))
 end
 
+local function text_of(job)
+  local file <close> = io.open(job.name)
+  return file and file:read("a") or ""
+end
+
+local function first_lines(job)
+  return text_of(job):sub(1, 1000)
+end
+
+local function has_other_methods(job)
+  if os.getenv "MP_METHODS" ~= "all" then
+    return first_lines(job):find("under every start method", 1, true)
+  end
+  local text <const> = text_of(job)
+  return text:find "mp%.spawn" or text:find "mp%.Process" or text:find "mp%.Pool"
+    or text:find "mp%.Manager"
+end
+
+local function add_other_methods()
+  for i = 1, #jobs do
+    local job <const> = jobs[i]
+    if job.kind == "spec" and has_other_methods(job) then
+      for _, method in ipairs { "forkserver", "spawn" } do
+        jobs[#jobs + 1] = { kind = "spec", name = job.name, filter = job.filter, method = method }
+      end
+    end
+  end
+end
+
 -- All C tests are one job, by name.
 local c_names, rest = {}, {}
 for _, job in ipairs(jobs) do
@@ -76,11 +109,12 @@ if #jobs == 0 and filter and with_lua then
   end
 end
 
+add_other_methods()
+
 os.execute(("rm -rf %s && mkdir -p %s"):format(quote(dir), quote(dir)))
 
 local function runs_alone(job)
-  local file <close> = io.open(job.name)
-  return (file and file:read(1000) or ""):find("runs alone", 1, true) ~= nil
+  return first_lines(job):find("runs alone", 1, true) ~= nil
 end
 
 local lua <const> = os.getenv "MP_LUA"
@@ -89,7 +123,7 @@ local function run(width, alone)
   local xargs <close> = assert(io.popen(("xargs -P %d -I {} sh -c {}"):format(width), "w"))
   for _, job in ipairs(jobs) do
     if runs_alone(job) == alone then
-      local words = { lua, "tools/test/job.lua", dir, job.kind, job.name, job.filter }
+      local words = { lua, "tools/test/job.lua", dir, job.kind, job.name, job.method or "fork", job.filter }
       for i, word in ipairs(words) do
         words[i] = quote(word)
       end
@@ -108,7 +142,8 @@ for what in (os.getenv "MP_FAILED" or ""):gmatch("%S+") do
   print("failed: " .. what)
 end
 for _, job in ipairs(jobs) do
-  local path = dir .. "/" .. job.name:gsub("[^%w_.-]", "_") .. ".count"
+  local label = job.name .. (job.method and "-" .. job.method or "")
+  local path = dir .. "/" .. label:gsub("[^%w_.-]", "_") .. ".count"
   local file <close> = io.open(path)
   if file then
     passed = passed + file:read("n")
