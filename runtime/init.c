@@ -187,7 +187,7 @@ int mpr_cpu_count(int raw)
 
 int mpr_thread_count(void)
 {
-    return mpri_thread_count();
+    return mpri_single_threaded() ? 1 : mpri_thread_count();
 }
 
 int mpr_random(void *bytes, size_t size)

@@ -12,7 +12,7 @@ end
 
 local order = childhood.take_order(handle)
 rawset(_G, "arg", order.arg)
-package.path, package.cpath = order.path, order.cpath
+package.path, package.cpath = order.package_path, order.package_cpath
 if order.log then
   require("mp.log").take(order.log)
 end

@@ -20,7 +20,7 @@ local server -- { handle =, requests = }: the fork server of this process
 local function order(job)
   local log = package.loaded["mp.log"]
   job.log = log and log.order()
-  job.arg, job.path, job.cpath = arg, package.path, package.cpath
+  job.arg, job.package_path, job.package_cpath = arg, package.path, package.cpath
   return job
 end
 
@@ -43,7 +43,25 @@ local function command()
   return { executable or core.executable(), "-e", code }
 end
 
+local warned = false -- once in a process and those forked from it
+
+-- A fork copies the calling thread only: what the others had locked (a library's
+-- mutex, a mutex of the host's) stays locked in the child.
+local function warn_of_threads()
+  local n = core.thread_count()
+  if n > 1 then
+    warned = true
+    warn(
+      ("mp: fork in a process with %d threads copies only the calling one: "):format(n),
+      "what the others have locked stays locked in the child (see mp.set_start_method)"
+    )
+  end
+end
+
 function start.fork(s)
+  if not warned then
+    warn_of_threads()
+  end
   return core.fork(
     s.name,
     s.daemon,

@@ -81,7 +81,12 @@ local function add_other_methods()
     local job <const> = jobs[i]
     if job.kind == "spec" and has_other_methods(job) then
       for _, method in ipairs { "forkserver", "spawn" } do
-        jobs[#jobs + 1] = { kind = "spec", name = job.name, filter = job.filter, method = method }
+        jobs[#jobs + 1] = {
+          kind = "spec",
+          name = job.name,
+          filter = job.filter,
+          method = method,
+        }
       end
     end
   end
