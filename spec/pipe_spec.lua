@@ -208,7 +208,7 @@ describe("mp.Pipe", function()
       local c, d <close> = mp.Pipe()
       rawset(_G, "some_global", { deep = { a } })
       local function inner() return c end
-      local p = mp.spawn(function()
+      local p = mp.get_context("fork").spawn(function()
         local reached = rawget(_G, "some_global").deep[1] -- a global
         reached:send "by a global"
         inner():send "by an upvalue's upvalue"
