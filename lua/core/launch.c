@@ -269,6 +269,13 @@ static int parent_fd(lua_State *L)
     return 1;
 }
 
+/* Closes such a descriptor: a fork server's child has no use for it. */
+static int close_fd(lua_State *L)
+{
+    close((int)luaL_checkinteger(L, 1));
+    return 0;
+}
+
 /* Tests: core.kill(pid, signo) */
 static int send_signal(lua_State *L)
 {
@@ -302,6 +309,7 @@ void mpl_open_process(lua_State *L, struct mpl_state *S)
         {"exit", process_exit},
         {"parent", parent},
         {"parent_fd", parent_fd},
+        {"close_fd", close_fd},
         {"join_parent", join_parent},
         {"getpid", get_pid},
         {"kill", send_signal},

@@ -6,11 +6,12 @@ local core = require "mp.core"
 
 local forkserver = {}
 
+-- true, or what is wrong with one.
 local function load_modules(names)
   for _, name in ipairs(names) do
     local ok, err = pcall(require, name)
     if not ok then
-      return nil, ("module '%s': %s"):format(name, tostring(err))
+      return ("module '%s': %s"):format(name, tostring(err))
     end
   end
   io.stdout:flush()
@@ -18,8 +19,9 @@ local function load_modules(names)
 end
 
 -- The child: nothing of the server's stays open.
-local function become(handle, requests, children)
+local function become(handle, requests, parent, children)
   requests:close()
+  core.close_fd(parent)
   for _, child in pairs(children) do
     child:close()
   end
@@ -66,7 +68,7 @@ function forkserver.serve(job)
       end
       local child, message = handle:serve()
       if child == "child" then
-        become(handle, requests, children)
+        become(handle, requests, parent, children)
       elseif not child then
         io.stderr:write("mp: the fork server cannot fork: ", message, "\n")
         handle:close()

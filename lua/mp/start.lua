@@ -81,7 +81,8 @@ local function prepare(s, job)
   local ok, given, message = pcall(handle.give, handle, order(job))
   if not ok or not given then
     handle:discard()
-    error(ok and message or given, 0)
+    local why_not = tostring(ok and message or given)
+    error(why_not .. (why_not:find "^cannot send" and ": only a fork could hand it over" or ""), 0)
   end
   return handle
 end
@@ -111,10 +112,12 @@ local function ensure_server()
   })
   inner:close()
   -- What goes wrong in a module that is to be loaded beforehand is raised here.
-  local ok, why = requests:recv()
-  if ok ~= true then
+  local ready, why = requests:recv()
+  if ready ~= true then
+    requests:close() -- so it ends
     handle:join()
-    error("cannot start the fork server: " .. tostring(why), 0)
+    handle:close()
+    error("cannot start the fork server: " .. tostring(ready or why), 0)
   end
   server = { handle = handle, requests = requests, pid = core.getpid() }
   return server

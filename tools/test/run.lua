@@ -128,7 +128,8 @@ local function run(width, alone)
   local xargs <close> = assert(io.popen(("xargs -P %d -I {} sh -c {}"):format(width), "w"))
   for _, job in ipairs(jobs) do
     if runs_alone(job) == alone then
-      local words = { lua, "tools/test/job.lua", dir, job.kind, job.name, job.method or "fork", job.filter }
+      local words = { lua, "tools/test/job.lua", dir, job.kind, job.name, job.method or "fork" }
+      words[#words + 1] = job.filter
       for i, word in ipairs(words) do
         words[i] = quote(word)
       end
