@@ -110,14 +110,21 @@ static uint64_t ids_of(const unsigned model[KEYS])
 
 static unsigned number_of(const struct mpr_key *k)
 {
+    unsigned n = 0;
+
     switch (k->type) {
     case MPR_KEY_INTEGER:
         return (unsigned)(k->integer + 40);
     case MPR_KEY_FLOAT:
         return (unsigned)k->number;
     default:
-        return (unsigned)atoi(k->string + strspn(k->string, "k"));
+        break;
     }
+    for (uint64_t i = 0; i < k->size;
+         i++) /* digits behind it are not its own */
+        if (k->string[i] != 'k')
+            n = 10 * n + (unsigned)(k->string[i] - '0');
+    return n;
 }
 
 static void compare(mpr_dict *d, const unsigned model[KEYS])
