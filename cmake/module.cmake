@@ -3,7 +3,6 @@
 # It never links liblua: whoever loads it has the symbols already.
 
 include(${CMAKE_CURRENT_LIST_DIR}/lua.cmake)
-include(CheckCCompilerFlag)
 
 file(GLOB core_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/lua/core/*.c)
 file(GLOB_RECURSE lua_half CONFIGURE_DEPENDS
@@ -48,7 +47,6 @@ target_link_libraries(core PRIVATE mp_flags mpr)
 
 # Calls of Lua's functions go straight to them: the codec makes five of them a
 # value and is 4 % faster so.
-check_c_compiler_flag(-fno-plt MP_HAVE_NO_PLT)
 if(MP_HAVE_NO_PLT)
   target_compile_options(core PRIVATE -fno-plt)
 endif()

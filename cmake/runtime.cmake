@@ -1,6 +1,8 @@
 # The runtime: one static library without any Lua in it.
 # Position-independent, because mp/core.so is linked from it.
 
+include(CheckCCompilerFlag)
+
 file(GLOB_RECURSE runtime_sources CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/runtime/*.c)
 list(FILTER runtime_sources EXCLUDE REGEX "_test\\.c$")
@@ -20,6 +22,13 @@ target_link_libraries(mpr
 # Runs of numbers are copied by vectors of them, which -O2 does not make.
 set_source_files_properties(${PROJECT_SOURCE_DIR}/runtime/ipc/wire.c PROPERTIES
   COMPILE_OPTIONS "$<$<CONFIG:RelWithDebInfo,Release>:-O3>")
+
+# Without jump tables for calls into the C library: a page of them would be one
+# more that a forked child faults in.
+check_c_compiler_flag(-fno-plt MP_HAVE_NO_PLT)
+if(MP_HAVE_NO_PLT)
+  target_compile_options(mpr PRIVATE -fno-plt)
+endif()
 
 # Keys for sockets need libsodium, which is loaded when the first one is used;
 # without it they are refused with a word.

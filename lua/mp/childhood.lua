@@ -77,7 +77,10 @@ local function finish(s, ok, ...)
   leave(1)
 end
 
---- What a process does unless its class says otherwise.
+--- Process.run, once there is mp.process.
+childhood.run = false
+
+--- What a process does that runs no other: of its state.
 function childhood.call_target(s)
   local f, args = s.target, s.args
   if s == family.here then
@@ -105,8 +108,11 @@ local function live(s, parent_name, ...)
   os.exit = exit -- luacheck: ignore 122
   math.randomseed(...)
   family.note("process started")
-  local self = s.object or s
-  local run = s.object and self.run or childhood.call_target
+  local self = s.object
+  local run = self and self.run or childhood.run
+  if run == childhood.run then
+    self, run = s, childhood.call_target
+  end
   if family.at_start[1] then
     return finish(s, xpcall(run_hooked, catch, run, self))
   end

@@ -238,6 +238,8 @@ function Process:run()
   return childhood.call_target(state(self, "run"))
 end
 
+childhood.run = Process.run
+
 --- Starts the process and returns it.
 function Process:start()
   local s = state(self, "start")

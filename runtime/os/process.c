@@ -142,7 +142,7 @@ int mpri_thread_count(void)
 bool mpri_single_threaded(void)
 {
     /* Legal, and without any effect, if there is nobody to part from. */
-    if (unshare(CLONE_THREAD) == 0)
+    if (syscall(SYS_unshare, CLONE_THREAD) == 0)
         return true;
     return errno != EINVAL && mpri_thread_count() == 1;
 }
