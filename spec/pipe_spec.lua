@@ -284,7 +284,7 @@ describe("mp.Pipe", function()
       local a <close>, b = mp.Pipe()
       local go <const> = mp.Event()
       local p = mp.spawn(function(conn, event)
-        local grandchild <close> = mp.spawn(event.wait, event)
+        local _ <close> = mp.spawn(event.wait, event)
         conn:close()
         return mp.current_process().daemon
       end, b, go)
