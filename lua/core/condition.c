@@ -29,7 +29,7 @@ static const struct mpl_lock_methods *push_lock(lua_State *L)
         r = mpr_condition_lock(&c->c, &h);
         if (r < 0)
             mpl_raise(L, r, class.name);
-        mpl_object_push(L, mpl_self(L), &h);
+        mpl_object_adopt(L, mpl_self(L), &h);
         lua_pushvalue(L, -1);
         lua_setiuservalue(L, 1, LOCK);
     }

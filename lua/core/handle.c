@@ -8,7 +8,7 @@ void mpr_lua_push(lua_State *L, mpr_handle *h)
     struct mpl_state *S = mpl_state_push(L);
 
     lua_pop(L, 1); /* the registry keeps it */
-    mpl_object_push(L, S, h);
+    mpl_object_adopt(L, S, h);
 }
 
 const mpr_handle *mpr_lua_handle(lua_State *L, int idx)

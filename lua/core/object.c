@@ -76,6 +76,24 @@ void mpl_object_push(lua_State *L, struct mpl_state *S, mpr_handle *h)
     mpl_object_opened(L, S, o);
 }
 
+/* adopt(S, h) -> object */
+static int adopt(lua_State *L)
+{
+    mpl_object_push(L, lua_touserdata(L, 1), lua_touserdata(L, 2));
+    return 1;
+}
+
+void mpl_object_adopt(lua_State *L, struct mpl_state *S, mpr_handle *h)
+{
+    lua_pushcfunction(L, adopt);
+    lua_pushlightuserdata(L, S);
+    lua_pushlightuserdata(L, h);
+    if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
+        mpr_handle_close(h);
+        lua_error(L);
+    }
+}
+
 struct mpl_object *mpl_object_test(lua_State *L, struct mpl_state *S, int idx)
 {
     struct mpl_object *o;

@@ -73,8 +73,11 @@ void *mpl_object_new(lua_State *L, struct mpl_state *S,
 void mpl_object_opened(lua_State *L, struct mpl_state *S, struct mpl_object *o);
 
 /* Pushes the userdata for a handle, which is taken: the one that is open, or
- * a new one. */
+ * a new one. If it raises (there is no memory), the handle is as it was. */
 void mpl_object_push(lua_State *L, struct mpl_state *S, mpr_handle *h);
+
+/* The same for a handle that nobody else would close: taken in any case. */
+void mpl_object_adopt(lua_State *L, struct mpl_state *S, mpr_handle *h);
 
 /* Pushes the userdata of the object with that id (mpr_handle_id), if it is open
  * in this state. */

@@ -43,7 +43,7 @@ static void push_lock(lua_State *L)
     err = mpr_array_lock(&r->a, &h);
     if (err < 0)
         mpl_raise(L, err, r->o.class->type);
-    mpl_object_push(L, mpl_self(L), &h);
+    mpl_object_adopt(L, mpl_self(L), &h);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 1, MPL_ROW_LOCK);
 }
@@ -184,5 +184,5 @@ void mpl_push_format(lua_State *L, const struct row *r)
     err = mpr_array_format(&r->a, &h);
     if (err < 0)
         mpl_raise(L, err, r->o.class->type);
-    mpl_object_push(L, mpl_self(L), &h);
+    mpl_object_adopt(L, mpl_self(L), &h);
 }

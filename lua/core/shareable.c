@@ -266,7 +266,7 @@ static void push_shm(lua_State *L, const struct list *ud)
     err = mpr_handle_dup(&ud->l.memory.h, &h);
     if (err < 0)
         mpl_raise(L, err, "ShareableList");
-    mpl_object_push(L, mpl_self(L), &h);
+    mpl_object_adopt(L, mpl_self(L), &h);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 1, SHM);
 }
