@@ -32,3 +32,16 @@ list(TRANSFORM test_targets REPLACE "^${PROJECT_SOURCE_DIR}/runtime/" "")
 list(TRANSFORM test_targets REPLACE "\\.c$" "")
 list(TRANSFORM test_targets REPLACE "/" "_")
 add_custom_target(tests DEPENDS ${test_targets})
+
+# A malloc that fails on order: spec/shortage_spec.lua.
+if(MP_LUA_MODULE AND NOT MP_SANITIZE)
+  add_library(shortage MODULE ${PROJECT_SOURCE_DIR}/tools/test/shortage.c)
+  set_target_properties(shortage PROPERTIES
+    PREFIX ""
+    SUFFIX .so
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  target_include_directories(shortage SYSTEM PRIVATE ${LUA_INCLUDE_DIR})
+  target_link_libraries(shortage PRIVATE mp_flags ${CMAKE_DL_LIBS})
+  # The compiler knows what malloc does, but not this one.
+  target_compile_options(shortage PRIVATE -fno-builtin)
+endif()

@@ -168,7 +168,9 @@ MPR_API uint32_t mpr_family(struct mpr_relative *out, uint32_t max);
 MPR_API int mpr_family_signal(const struct mpr_relative *r, int signo);
 
 /* Tests: this process sends itself signo when it passes the named test point
- * for the nth time ("*": any point). NULL disarms. -EINVAL. */
+ * for the nth time ("*": any point). With signo 0 the points are those where
+ * shared memory is asked for, and the nth gets none. NULL disarms: 1 when the
+ * point had not come. -EINVAL. */
 MPR_API int mpr_testpoint_arm(const char *name, uint32_t nth, int signo);
 
 /* ---- handles ---------------------------------------------------------------

@@ -20,8 +20,10 @@ int mpr_testpoint_arm(const char *name, uint32_t nth, int signo)
     size_t size;
 
     if (!name) {
+        int was = mpri_testpoint_armed;
+
         mpri_testpoint_armed = 0;
-        return 0;
+        return was;
     }
     size = strlen(name) + 1;
     if (size > sizeof armed.name || nth == 0)
@@ -33,12 +35,24 @@ int mpr_testpoint_arm(const char *name, uint32_t nth, int signo)
     return 0;
 }
 
-void mpri_testpoint_pass(const char *name)
+/* Whether this is the pass that was asked for. */
+static bool comes(const char *name)
 {
     if (strcmp(armed.name, "*") != 0 && strcmp(armed.name, name) != 0)
-        return;
+        return false;
     if (--armed.left > 0)
-        return;
+        return false;
     mpri_testpoint_armed = 0;
-    kill(getpid(), armed.signo);
+    return true;
+}
+
+void mpri_testpoint_pass(const char *name)
+{
+    if (armed.signo != 0 && comes(name))
+        kill(getpid(), armed.signo);
+}
+
+bool mpri_testpoint_short(const char *name)
+{
+    return armed.signo == 0 && comes(name);
 }

@@ -14,6 +14,8 @@
  * The armed state is of one process; a forked child inherits it, so
  * mpr_testpoint_arm in the child is what tests use. */
 
+#include <stdbool.h>
+
 extern int mpri_testpoint_armed;
 
 #define MPRI_TESTPOINT(name)                           \
@@ -23,5 +25,16 @@ extern int mpri_testpoint_armed;
     } while (0)
 
 void mpri_testpoint_pass(const char *name);
+
+/* A named place at which memory may be short: true when a test armed it, with
+ * the signal 0, and this is the nth time. Whoever asks then does what it does
+ * without memory.
+ *
+ *     if (MPRI_SHORT("memory.block"))
+ *         return -ENOMEM; */
+#define MPRI_SHORT(name) \
+    (__builtin_expect(mpri_testpoint_armed, 0) && mpri_testpoint_short(name))
+
+bool mpri_testpoint_short(const char *name);
 
 #endif

@@ -76,6 +76,8 @@ int mpri_block_create(uint64_t size, unsigned flags, mpr_handle *h)
 
     if (size > mpri_map.size) /* with the header it may wrap; never fits */
         return -ENOMEM;
+    if (MPRI_SHORT("memory.block"))
+        return -ENOMEM;
     err = mpri_hold_lock(1);
     if (err < 0)
         return err;

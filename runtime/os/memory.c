@@ -1,3 +1,4 @@
+#include "base/testpoint.h"
 #include "os/os.h"
 
 #include <errno.h>
@@ -96,6 +97,8 @@ int mpri_shm_back(int fd, uint64_t off, uint64_t size)
 {
     uint64_t piece = size;
 
+    if (MPRI_SHORT("memory.back"))
+        return -ENOMEM;
     while (size > 0) {
         if (piece > size)
             piece = size;
