@@ -75,4 +75,5 @@ part 'luacheck' luacheck -q .
 # MP_LINT=quick leaves out what takes minutes.
 [ "${MP_LINT:-}" = quick ] || part 'clang-tidy' tidy
 part 'layers' "$lua" tools/layers.lua
+part 'reference' "$lua" tools/reference/write.lua --check
 exit $failed
