@@ -38,8 +38,10 @@ function mp.stats() end
 ---@field warm integer bytes freed, and kept for the next
 ---@field bytes integer bytes of objects
 ---@field objects table<string, integer> how many objects there are of each kind
----@field holds integer how many handles are open
+---@field sizes table<string, integer> bytes of the objects of each kind
 ---@field processes integer
+---@field holds integer handles that this process has open
+---@field descriptors integer descriptors that this process has open
 
 --- The integers from `a` to `b` as a numeric `for` counts them, to map over; it takes no memory.
 --- `mp.range(b)` begins at 1.
@@ -548,6 +550,7 @@ function mp.as_completed(results, timeout) end
 ---@field signo integer? its number
 ---@field index integer? of the item in the input
 ---@field label string? as given in the options
+---@field arguments string? of the failed task, shortened
 ---@field attempts integer? how often a lost task was tried
 ---@field kills integer? how many workers a lost task had
 ---@field seconds number? how long a lost task ran
@@ -880,6 +883,9 @@ function lock:locked() end
 ---@return integer? pid
 function lock:owner() end
 
+--- Ends this process's use of it; a lock it holds is abandoned.
+function lock:close() end
+
 ---@class mp.Guard
 --- Leaving its scope gives up what `hold` took. It cannot be sent.
 
@@ -925,6 +931,9 @@ function semaphore:with(f, ...) end
 --- Whether no unit is free.
 ---@return boolean locked
 function semaphore:locked() end
+
+--- Ends this process's use of it.
+function semaphore:close() end
 
 --- A semaphore that raises when it is released more often than acquired.
 ---@param value? integer
@@ -989,6 +998,9 @@ function event:is_set() end
 ---@return "timeout"? why
 function event:wait(timeout) end
 
+--- Ends this process's use of it.
+function event:close() end
+
 --- Where `parties` processes wait for each other. The last one to come calls `action()` before all go on.
 ---@param parties integer
 ---@param action? function
@@ -1015,6 +1027,9 @@ function barrier:abort() end
 
 --- Makes it new; those that wait get `nil, "broken"`.
 function barrier:reset() end
+
+--- Ends this process's use of it.
+function barrier:close() end
 
 --- Waits for the first of many: connections, processes, queues, events, semaphores, results, listeners, descriptors
 --- as integers. Returns those that are ready, the very objects given, in their order; `{}` when time runs out.
@@ -1454,13 +1469,27 @@ mp.Manager = {}
 ---@class mp.ManagerOptions
 ---@field name? string for messages
 ---@field address? string|{[1]: string, [2]: integer} where other programs reach it
----@field authkey? string what they must know
+---@field authkey? string what they must know; needed for TCP
+---@field functions? boolean whether functions are accepted from them; false if left out
+---@field max_message? integer bytes that a message may have
 
---- A manager of another program, to make and use its objects.
+--- The manager of another program: what it makes is made there, and used from here. See [from other
+--- machines](../managers-and-logging.md#from-other-machines).
 ---@param address string|{[1]: string, [2]: integer}
----@param authkey string
----@return mp.Manager manager
-function mp.Manager.connect(address, authkey) end
+---@param authkey? string
+---@param options? mp.ConnectOptions
+---@return mp.Manager? manager
+---@return string? why
+---@return integer? errno
+---@overload fun(options: mp.ConnectOptions): mp.Manager?, string?, integer?
+function mp.Manager.connect(address, authkey, options) end
+
+---@class mp.ConnectOptions
+---@field address? string|{[1]: string, [2]: integer} in the short form, with all in one table
+---@field authkey? string likewise
+---@field timeout? number seconds for connecting and proving
+---@field functions? boolean whether functions are accepted from there; false if left out
+---@field max_message? integer bytes that a message may have
 
 ---@class mp.Manager
 --- `manager:Name(...)` makes an object of a class registered as `Name` and returns a proxy, whose methods run in the
@@ -1473,6 +1502,12 @@ local manager = {}
 ---@param name string
 ---@param class table|function
 function manager:register(name, class) end
+
+--- Waits for the end of its process: for programs that only serve.
+---@param timeout? number
+---@return true|nil ended
+---@return "timeout"? why
+function manager:join(timeout) end
 
 --- Ends its process and the objects in it. What lies in shared memory lives on.
 function manager:shutdown() end

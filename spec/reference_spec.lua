@@ -117,10 +117,13 @@ end
 -- What is callable from Lua and still nobody's business: parts of one class
 -- that others of mp call.
 local internal <const> = {
-  ["mp.AsyncResult"] = { "announce", "check", "listen", "look", "obey", "settle", "sleep", "watched",
-    "judged" },
-  ["mp.Iterator"] = { "new", "add_job", "check_doom", "count", "fail", "judge_any", "pull", "pull_items",
-    "pull_slice", "sleep", "take_any", "take_ordered" },
+  ["mp.AsyncResult"] = {
+    "announce", "check", "listen", "look", "obey", "settle", "sleep", "watched", "judged",
+  },
+  ["mp.Iterator"] = {
+    "new", "add_job", "check_doom", "count", "fail", "judge_any", "pull", "pull_items",
+    "pull_slice", "sleep", "take_any", "take_ordered",
+  },
   ["mp.Process"] = { "extend", "with_start_method" }, -- the class's
   ["mp.Error"] = { "new", "is", "text", "catch", "lost", "stop" },
   ["mp.Listener"] = {},
@@ -161,7 +164,9 @@ describe("the reference", function()
     assert(loadfile "library/mp.lua")
   end)
 
-  for _, case in ipairs { { "mp", mp }, { "mp.DictModule", mp.dict }, { "mp.ManagerClass", mp.Manager } } do
+  for _, case in ipairs {
+    { "mp", mp }, { "mp.DictModule", mp.dict }, { "mp.ManagerClass", mp.Manager },
+  } do
     local name <const>, module <const> = case[1], case[2]
     it("names what is in " .. name, function()
       local members <const> = members_of(name)
@@ -268,6 +273,10 @@ local takes <const> = {
     return mp.ShareableList({ 1 }, o)
   end,
   ["mp.ManagerOptions"] = mp.Manager,
+  ["mp.ConnectOptions"] = function(o)
+    o.address = o.address or "/nowhere"
+    return mp.Manager.connect(o)
+  end,
 }
 
 -- Where the code in Lua keeps the names that it takes: a function that sees the

@@ -82,10 +82,7 @@ end
 
 -- The line of Lua that a block describes.
 local function declare(block, line)
-  local owner, sign, name, arguments = line:match "^function ([%w_]+)([.:])([%w_]+)%((.-)%) end$"
-  if not owner then
-    owner, sign, name, arguments = line:match "^function ([%w_]+%.[%w_]+)([.:])([%w_]+)%((.-)%) end$"
-  end
+  local owner, sign, name, arguments = line:match "^function ([%w_.]+)([.:])([%w_]+)%((.-)%) end$"
   if owner then
     block.owner, block.method, block.name, block.arguments = owner, sign == ":", name, arguments
     return

@@ -16,6 +16,7 @@
 ---@field signo integer? its number
 ---@field index integer? of the item in the input
 ---@field label string? as given in the options
+---@field arguments string? of the failed task, shortened
 ---@field attempts integer? how often a lost task was tried
 ---@field kills integer? how many workers a lost task had
 ---@field seconds number? how long a lost task ran

@@ -56,6 +56,9 @@ function lock:locked() end
 ---@return integer? pid
 function lock:owner() end
 
+--- Ends this process's use of it; a lock it holds is abandoned.
+function lock:close() end
+
 ---@class mp.Guard
 --- Leaving its scope gives up what `hold` took. It cannot be sent.
 
@@ -101,6 +104,9 @@ function semaphore:with(f, ...) end
 --- Whether no unit is free.
 ---@return boolean locked
 function semaphore:locked() end
+
+--- Ends this process's use of it.
+function semaphore:close() end
 
 --- A semaphore that raises when it is released more often than acquired.
 ---@param value? integer
@@ -165,6 +171,9 @@ function event:is_set() end
 ---@return "timeout"? why
 function event:wait(timeout) end
 
+--- Ends this process's use of it.
+function event:close() end
+
 --- Where `parties` processes wait for each other. The last one to come calls `action()` before all go on.
 ---@param parties integer
 ---@param action? function
@@ -191,3 +200,6 @@ function barrier:abort() end
 
 --- Makes it new; those that wait get `nil, "broken"`.
 function barrier:reset() end
+
+--- Ends this process's use of it.
+function barrier:close() end

@@ -25,13 +25,27 @@ mp.Manager = {}
 ---@class mp.ManagerOptions
 ---@field name? string for messages
 ---@field address? string|{[1]: string, [2]: integer} where other programs reach it
----@field authkey? string what they must know
+---@field authkey? string what they must know; needed for TCP
+---@field functions? boolean whether functions are accepted from them; false if left out
+---@field max_message? integer bytes that a message may have
 
---- A manager of another program, to make and use its objects.
+--- The manager of another program: what it makes is made there, and used from here. See [from other
+--- machines](../managers-and-logging.md#from-other-machines).
 ---@param address string|{[1]: string, [2]: integer}
----@param authkey string
----@return mp.Manager manager
-function mp.Manager.connect(address, authkey) end
+---@param authkey? string
+---@param options? mp.ConnectOptions
+---@return mp.Manager? manager
+---@return string? why
+---@return integer? errno
+---@overload fun(options: mp.ConnectOptions): mp.Manager?, string?, integer?
+function mp.Manager.connect(address, authkey, options) end
+
+---@class mp.ConnectOptions
+---@field address? string|{[1]: string, [2]: integer} in the short form, with all in one table
+---@field authkey? string likewise
+---@field timeout? number seconds for connecting and proving
+---@field functions? boolean whether functions are accepted from there; false if left out
+---@field max_message? integer bytes that a message may have
 
 ---@class mp.Manager
 --- `manager:Name(...)` makes an object of a class registered as `Name` and returns a proxy, whose methods run in the
@@ -44,6 +58,12 @@ local manager = {}
 ---@param name string
 ---@param class table|function
 function manager:register(name, class) end
+
+--- Waits for the end of its process: for programs that only serve.
+---@param timeout? number
+---@return true|nil ended
+---@return "timeout"? why
+function manager:join(timeout) end
 
 --- Ends its process and the objects in it. What lies in shared memory lives on.
 function manager:shutdown() end

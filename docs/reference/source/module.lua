@@ -49,8 +49,10 @@ function mp.stats() end
 ---@field warm integer bytes freed, and kept for the next
 ---@field bytes integer bytes of objects
 ---@field objects table<string, integer> how many objects there are of each kind
----@field holds integer how many handles are open
+---@field sizes table<string, integer> bytes of the objects of each kind
 ---@field processes integer
+---@field holds integer handles that this process has open
+---@field descriptors integer descriptors that this process has open
 
 --- The integers from `a` to `b` as a numeric `for` counts them, to map over; it takes no memory.
 --- `mp.range(b)` begins at 1.
