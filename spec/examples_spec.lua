@@ -79,3 +79,58 @@ describe("the documents' example", function()
     end))
   end
 end)
+
+describe("the example", function()
+  local METHODS <const> = { "fork", "forkserver", "spawn" }
+
+  -- What it prints with those arguments, which is the same under every method,
+  -- but for the line that says how long it took.
+  local function output_of(path, ...)
+    local first
+    for _, method in ipairs(METHODS) do
+      local r = helper.run_lua(
+        ("require 'mp'.set_start_method(%q, true) dofile(%q)"):format(method, path),
+        { timeout = 60, args = { ... } }
+      )
+      assert.equal("", r.err)
+      assert.equal(0, r.code)
+      local text, times = r.out:gsub("loop [%d.]+ s, pool [%d.]+ s: [%d.]+ times faster\n", "")
+      assert.equal(1, times)
+      assert.equal(first or text, text)
+      first = text
+    end
+    return first
+  end
+
+  it("pool_map prints what it says, under every start method", within(60, function()
+    for _, method in ipairs(METHODS) do
+      run("examples/pool_map.lua", method)
+    end
+  end))
+
+  it("mandelbrot draws the same in a pool as in a loop", within(60, function()
+    local rows = {}
+    for line in output_of("examples/mandelbrot.lua", 30):gmatch "[^\n]+" do
+      assert.equal(30, #line)
+      rows[#rows + 1] = line
+    end
+    assert.equal(10, #rows)
+    for i = 1, 5 do -- it is symmetrical
+      assert.equal(rows[i], rows[11 - i])
+    end
+    assert.matches("#########", rows[5])
+  end))
+
+  it("word_count counts each word once, wherever a part of the file ends", within(60, function()
+    local path = os.tmpname()
+    local file = assert(io.open(path, "wb"))
+    file:write("begin ", ("Fox dog\nfox "):rep(200000), "end") -- 2.4 MB
+    file:close()
+    local words = {}
+    for n, word in output_of("examples/word_count.lua", path, 4):gmatch "(%d+)%s+(%a+)" do
+      words[word] = math.tointeger(tonumber(n))
+    end
+    os.remove(path)
+    assert.same({ fox = 400000, dog = 200000, begin = 1, ["end"] = 1 }, words)
+  end))
+end)
