@@ -9,6 +9,12 @@ target_include_directories(codec_fuzz SYSTEM PRIVATE ${LUA_INCLUDE_DIR})
 target_link_libraries(wire_fuzz PRIVATE mp_flags mpr)
 target_link_libraries(codec_fuzz PRIVATE mp_flags mp_lua ${LUA_LIBRARY})
 
-foreach(target wire_fuzz codec_fuzz)
+foreach(target frame_fuzz handshake_fuzz)
+  add_executable(${target} fuzz/${target}.c)
+  target_include_directories(${target} PRIVATE runtime)
+  target_link_libraries(${target} PRIVATE mp_flags mpr)
+endforeach()
+
+foreach(target wire_fuzz codec_fuzz frame_fuzz handshake_fuzz)
   target_link_options(${target} PRIVATE -fsanitize=fuzzer)
 endforeach()

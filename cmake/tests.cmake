@@ -26,11 +26,26 @@ foreach(source IN LISTS test_sources)
   set_tests_properties(${test} PROPERTIES TIMEOUT ${limit})
 endforeach()
 
-# Whoever wants the tests only: ninja tests.
 set(test_targets ${test_sources})
 list(TRANSFORM test_targets REPLACE "^${PROJECT_SOURCE_DIR}/runtime/" "")
 list(TRANSFORM test_targets REPLACE "\\.c$" "")
 list(TRANSFORM test_targets REPLACE "/" "_")
+
+# What fuzzing found once, tried again without it: fuzz/corpus/X are inputs of
+# fuzz/X_fuzz.c.
+foreach(name frame handshake)
+  file(GLOB inputs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/fuzz/corpus/${name}/*)
+  add_executable(${name}_replay fuzz/${name}_fuzz.c fuzz/replay.c)
+  set_target_properties(${name}_replay PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  target_include_directories(${name}_replay PRIVATE runtime)
+  target_link_libraries(${name}_replay PRIVATE mp_flags mpr)
+  add_test(NAME fuzz/${name} COMMAND ${name}_replay ${inputs})
+  set_tests_properties(fuzz/${name} PROPERTIES TIMEOUT ${MP_TEST_TIMEOUT})
+  list(APPEND test_targets ${name}_replay)
+endforeach()
+
+# Whoever wants the tests only: ninja tests.
 add_custom_target(tests DEPENDS ${test_targets})
 
 # A malloc that fails on order: spec/shortage_spec.lua.

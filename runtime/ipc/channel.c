@@ -265,8 +265,7 @@ static int begin_ciphers(mpr_channel *c, const uint8_t *send_key,
     return r;
 }
 
-/* A channel of the descriptor, which is taken. */
-static int make(mpr_channel *c, int fd)
+int mpri_channel_make(mpr_channel *c, int fd)
 {
     int r = mpri_block_create(sizeof(struct link), MPRI_BLOCK_ZERO, &c->h);
 
@@ -338,7 +337,7 @@ int mpr_take(int listener, mpr_channel *c, struct mpr_address *peer,
     if (fd < 0)
         return fd;
     to_address(&who, peer);
-    return make(c, fd);
+    return mpri_channel_make(c, fd);
 }
 
 int mpr_greet(mpr_channel *c, const void *key, size_t key_size)
@@ -366,7 +365,7 @@ int mpr_connect(mpr_channel *c, const struct mpr_address *a, const void *key,
     fd = mpri_socket_connect(&to, deadline);
     if (fd < 0)
         return fd;
-    r = make(c, fd);
+    r = mpri_channel_make(c, fd);
     if (r < 0 || !key)
         return r;
     return greet(c, 0, key, key_size,

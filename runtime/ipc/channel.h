@@ -31,6 +31,9 @@ enum {
     MPRI_SESSION_KEY = 32,
 };
 
+/* A channel of a stream socket, which is taken, also when that fails. */
+int mpri_channel_make(mpr_channel *c, int fd);
+
 /* Whether this build can do the cryptography. */
 int mpri_channel_has_keys(void);
 
