@@ -763,6 +763,11 @@ MPR_API int mpr_log_create(mpr_log *l);
 /* -EAGAIN: its place is taken by a writer that was stopped; counted. */
 MPR_API int mpr_log_write(mpr_log *l, const struct mpr_log_record *r);
 
+/* Writes the text, which ends in a newline, to the descriptor: lines of all who
+ * do so with this log stay whole, however long they are. A writer that is killed
+ * inside delays nobody; its line is ended by the next one. */
+MPR_API int mpr_log_line(mpr_log *l, int fd, const char *text, uint64_t size);
+
 /* Records have numbers, from 1. Those from first to last may be there. */
 MPR_API uint64_t mpr_log_first(const mpr_log *l);
 MPR_API uint64_t mpr_log_last(const mpr_log *l);

@@ -213,6 +213,69 @@ describe("mp.log_to_stderr", function()
   end))
 end)
 
+describe("lines of any length", function()
+  -- Runs a script whose standard error is a pipe that is read slowly.
+  local function piped(code)
+    local path <const> = os.tmpname()
+    local file <close> = assert(io.open(path, "w"))
+    file:write("local mp = require 'mp'\n", code)
+    file:close()
+    local lua <const> = os.getenv "MP_LUA" or "lua5.4"
+    local pipe <close> = io.popen(("timeout 60 %s %s 2>&1"):format(lua, path))
+    local out <const> = pipe:read "a"
+    os.remove(path)
+    return out
+  end
+
+  it("stay whole among those of 16 processes, in a pipe", within(90, function()
+    local out = piped [[
+      mp.log_to_stderr "warning"
+      local list = {}
+      for i = 1, 16 do
+        list[i] = mp.spawn(function()
+          local logger = mp.get_logger()
+          for k = 1, 10 do
+            logger:warning("%d %s", k * 7000, ("x"):rep(k * 7000))
+            logger:warning("%d %s", k, ("x"):rep(k))
+          end
+        end)
+      end
+      for i = 1, 16 do list[i]:join() end
+    ]]
+    local lines = 0
+    for line in out:gmatch "[^\n]*\n" do
+      local k, text = line:match "^%[WARNING/Process%-%d+%] (%d+) (x+)\n$"
+      assert(k and tonumber(k) == #text, "no whole line: " .. line:sub(1, 60))
+      lines = lines + 1
+    end
+    assert.equal(320, lines)
+  end))
+
+  it("wait for no writer that is killed inside", within(60, function()
+    local out = piped [[
+      local core = require "mp.core"
+      mp.log_to_stderr "warning"
+      local before = mp.time()
+      for i = 1, 10 do
+        mp.spawn(function()
+          core.testpoint("log.line", 1, 9)
+          mp.get_logger():warning "never"
+        end):join()
+        mp.get_logger():warning(("y"):rep(10000))
+      end
+      mp.get_logger():warning(mp.time() - before < 5 and "soon" or "late")
+    ]]
+    local whole = 0
+    for line in out:gmatch "[^\n]+" do
+      if line == "[WARNING/MainProcess] " .. ("y"):rep(10000) then
+        whole = whole + 1
+      end
+    end
+    assert.equal(10, whole)
+    assert.matches("%] soon\n$", out)
+  end))
+end)
+
 describe("logger:recent", function()
   it("has the last records of all, or of one process", within(20, function()
     local out = script [[

@@ -5,7 +5,6 @@
 #include "mpr_lua.h"
 #include "object.h"
 
-#include <errno.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -93,6 +92,24 @@ static int log_dropped(lua_State *L)
     return 1;
 }
 
+/*** log:line(text): text, which ends in a newline, to the standard error, whole
+ * among the lines of others; or to the host's own log. What cannot be written is
+ * lost. */
+static int log_line(lua_State *L)
+{
+    struct log *l = mpl_checkself(L, &class);
+    size_t size;
+    const char *text = luaL_checklstring(L, 2, &size);
+
+    if (mpl_host && mpl_host->log) {
+        lua_pushlstring(L, text, size ? size - 1 : 0);
+        mpl_host->log(mpl_host->ud, lua_tostring(L, -1));
+    } else {
+        mpr_log_line(&l->log, STDERR_FILENO, text, size);
+    }
+    return 0;
+}
+
 static int log_new(lua_State *L)
 {
     struct log *l = mpl_object_new(L, mpl_self(L), &class);
@@ -104,34 +121,9 @@ static int log_new(lua_State *L)
     return 1;
 }
 
-/*** core.write_line(text): text, which ends in a newline, to the standard error
- * by one write; or to the host's own log. What cannot be written is lost. */
-static int write_line(lua_State *L)
-{
-    size_t size;
-    const char *at = luaL_checklstring(L, 1, &size);
-
-    if (mpl_host && mpl_host->log) {
-        lua_pushlstring(L, at, size ? size - 1 : 0);
-        mpl_host->log(mpl_host->ud, lua_tostring(L, -1));
-        return 0;
-    }
-    while (size) {
-        ssize_t n = write(STDERR_FILENO, at, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            break;
-        at += n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
-
 static const luaL_Reg methods[] = {
-    {"write", log_write},     {"recent", log_recent}, {"dropped", log_dropped},
-    {"close", mpl_object_gc}, {NULL, NULL},
+    {"write", log_write},     {"line", log_line},       {"recent", log_recent},
+    {"dropped", log_dropped}, {"close", mpl_object_gc}, {NULL, NULL},
 };
 
 static const struct mpl_class class = {
@@ -147,7 +139,6 @@ void mpl_open_log(lua_State *L, struct mpl_state *S)
 {
     static const luaL_Reg functions[] = {
         {"Log", log_new},
-        {"write_line", write_line},
         {NULL, NULL},
     };
 

@@ -1,8 +1,8 @@
 #ifndef MPL_LOG_H
 #define MPL_LOG_H
 
-/* mp.core.Log, the ring behind mp.get_logger, and mp.core.write_line. Called
- * with the table of functions on the stack's top. */
+/* mp.core.Log, the ring behind mp.get_logger. Called with the table of functions
+ * on the stack's top. */
 
 #include "state.h"
 

@@ -58,7 +58,7 @@ local function emit(number, message)
   local name = family.here.name
   local time = ring:write(number, name, message)
   if to_stderr then
-    core.write_line(("[%s/%s] %s\n"):format(WORDS[number]:upper(), name, message))
+    ring:line(("[%s/%s] %s\n"):format(WORDS[number]:upper(), name, message))
   end
   for _, handler in ipairs(own_handlers()) do
     local ok, err = pcall(handler, {

@@ -16,13 +16,17 @@
  * A writer that is stopped, or overtaken by as many records as there are
  * cells, costs the records that fall on its cell, and nobody's time. */
 
+#include "base/deadline.h"
 #include "base/testpoint.h"
 #include "data/data.h"
 #include "data/words.h"
 #include "life/block.h"
+#include "os/os.h"
 #include "peer/roster.h"
+#include "wait/mutex.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 enum { CELLS = 256, SHIFT = 17, WRITING = 1 };
 _Static_assert(MPRI_SLOTS <= 1 << (SHIFT - 1),
@@ -42,7 +46,9 @@ _Static_assert(sizeof(struct cell) == 1024, "a cell shares no cache line");
 struct log {
     mpri_a64 last; /* number of the latest record; 0: none yet */
     mpri_a64 dropped;
-    uint64_t unused[2];
+    struct mpri_mutex output; /* who writes a line to a descriptor */
+    uint32_t begun;           /* a line was. Guarded by: output */
+    uint32_t unused;
     struct cell cell[CELLS];
 };
 
@@ -60,6 +66,7 @@ static void abandon(struct mpri_block *b, uint32_t slot)
 {
     struct log *l = mpri_block_data(b);
 
+    mpri_mutex_abandon(&l->output, slot);
     for (unsigned i = 0; i < CELLS; i++) {
         uint64_t word = mpri_load_rlx(&l->cell[i].word);
 
@@ -129,6 +136,37 @@ int mpr_log_write(mpr_log *l, const struct mpr_log_record *r)
     /* Pairs with: mpr_log_read: the record is complete. */
     mpri_store_rel(&c->word, mine);
     return 0;
+}
+
+/* How long a writer that is stopped, or whose reader is, is waited for: lines
+ * may mix then. */
+static const int64_t PATIENCE = MPRI_SECOND;
+
+int mpr_log_line(mpr_log *l, int fd, const char *text, uint64_t size)
+{
+    struct log *d = of(l);
+    bool alone;
+    int r;
+
+    if (!mpri_self_valid())
+        return -ENOTRECOVERABLE;
+    r = mpri_mutex_lock(&d->output, mpri_now_ns() + PATIENCE);
+    alone = r != -ETIMEDOUT;
+    r = 0;
+    if (alone) {
+        /* If we die here: (begun) the next writer ends our line. */
+        if (d->begun)
+            r = mpri_write_all(fd, "\n", 1);
+        d->begun = 1;
+        MPRI_TESTPOINT("log.line");
+    }
+    if (r == 0)
+        r = mpri_write_all(fd, text, size);
+    if (alone) {
+        d->begun = 0;
+        mpri_mutex_unlock(&d->output);
+    }
+    return r;
 }
 
 uint64_t mpr_log_last(const mpr_log *l)

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -39,6 +40,27 @@ uint32_t mpri_fd_count(void)
         n += entry->d_name[0] != '.';
     closedir(dir);
     return n - 1; /* the directory itself */
+}
+
+int mpri_write_all(int fd, const void *from, uint64_t size)
+{
+    const char *at = from;
+
+    while (size > 0) {
+        struct pollfd full = {.fd = fd, .events = POLLOUT};
+        ssize_t n = write(fd, at, size);
+
+        if (n >= 0) {
+            at += n;
+            size -= (uint64_t)n;
+        } else if (errno == EAGAIN) {
+            if (poll(&full, 1, 1000) == 0)
+                return -EAGAIN;
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return 0;
 }
 
 int mpri_bell_create(void)

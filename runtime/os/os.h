@@ -188,6 +188,10 @@ void mpri_child_stdin(void);
 
 /* ---- descriptors ---------------------------------------------------------*/
 
+/* Writes all of it, also to a descriptor that does not block; one that takes
+ * nothing for a second is given up. -EAGAIN, or what write says. */
+int mpri_write_all(int fd, const void *from, uint64_t size);
+
 /* A counter that poll sees as readable once it was added to. */
 int mpri_bell_create(void);
 void mpri_bell_ring(int fd);
