@@ -1502,7 +1502,8 @@ MPR_API enum mpr_interrupt mpr_worker_interrupt(mpr_worker *w);
 MPR_API void mpr_worker_limit(mpr_worker *w, int64_t timeout_ns,
                               int64_t grace_ns);
 
-/* The worker asks for a successor, and goes on meanwhile. */
+/* The worker, between two tasks, asks for a successor, and gives it 0.1 s to
+ * come before it goes on meanwhile. */
 MPR_API void mpr_worker_weary(mpr_worker *w);
 
 MPR_API uint32_t mpr_worker_number(const mpr_worker *w);

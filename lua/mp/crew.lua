@@ -141,6 +141,18 @@ function Crew:wants_more()
   return state == "run" or state == "close" and self.pool:pending() > 0
 end
 
+--- Whether a worker that has done its share of tasks waits for its successor.
+function Crew:is_weary()
+  if self.options.maxtasksperchild then
+    for _, member in ipairs(self.members) do
+      if select(5, self.pool:look(member.seat)) then
+        return true
+      end
+    end
+  end
+  return false
+end
+
 --- Buries workers that died, starts those that are missing. How many live.
 function Crew:tend()
   local live, weary = {}, {}
@@ -171,7 +183,7 @@ function Crew:tend()
     local state, _, _, _, tired = self.pool:look(member.seat)
     fresh = fresh + (state == "live" and not tired and 1 or 0)
   end
-  local spare = #weary + fresh - self.size
+  local spare = self:wants_more() and #weary + fresh - self.size or #weary
   for i = 1, math.min(spare, #weary) do
     self.pool:retire(weary[i].seat)
   end

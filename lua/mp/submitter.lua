@@ -13,6 +13,8 @@ Submitter.__index = Submitter
 
 -- The longest sleep, and how often the workers are looked after.
 local SLICE <const>, TEND <const> = 0.05, 0.02
+-- The longest sleep where workers are replaced after so many tasks.
+local SHORT <const> = 0.002
 -- A worker that waits for a task helps with others that deep.
 local DEEP <const> = 4
 
@@ -242,9 +244,10 @@ end
 
 --- Looks after the workers, and calls back.
 function Submitter:attend(now)
-  if self.crew and now >= self.tend_at and self.pid == core.getpid() then
+  local crew <const> = self.crew
+  if crew and self.pid == core.getpid() and (now >= self.tend_at or crew:is_weary()) then
     self.tend_at = now + TEND
-    self.crew:tend()
+    crew:tend()
   end
   if next(self.callbacks) or #self.runs > 0 then
     self:call_back()
@@ -271,11 +274,18 @@ function Submitter:help(job, task)
   end
 end
 
+-- How long to sleep at most, before the deadline if there is one.
+function Submitter:slice(now, deadline)
+  local crew <const> = self.crew
+  local most <const> = crew and crew.options.maxtasksperchild and SHORT or SLICE
+  return deadline and math.min(deadline - now, most) or most
+end
+
 --- Sleeps, not long, until the task of the job is over; task nil: until
 -- progress is not what was seen. Who sleeps attends before.
 function Submitter:sleep(job, task, seen, deadline)
   local now = core.time()
-  local left = deadline and math.min(deadline - now, SLICE) or SLICE
+  local left = self:slice(now, deadline)
   if worker.of(self.id) and not job:wait(task, seen, 0) then
     self:help(job, task)
     left = math.min(left, 0.001)
@@ -295,7 +305,7 @@ function Submitter:sleep_any(jobs, deadline)
     self:help(jobs[1])
     return
   end
-  core.wait(jobs, deadline and math.max(0, math.min(deadline - now, SLICE)) or SLICE)
+  core.wait(jobs, math.max(0, self:slice(now, deadline)))
 end
 
 return Submitter

@@ -239,6 +239,7 @@ void mpr_pool_retire(mpr_pool *pool, uint32_t seat)
     struct mpri_pool *p = mpri_pool_of(pool->h.block);
 
     mpri_store_rel(&p->seat[seat].retire, 1);
+    mpri_futex_wake(&p->seat[seat].retire, 1);
     mpri_pool_wake(p, UINT32_MAX);
 }
 

@@ -1,5 +1,6 @@
 #include "serve/worker.h"
 
+#include "base/deadline.h"
 #include "base/testpoint.h"
 #include "os/os.h"
 #include "peer/roster.h"
@@ -12,6 +13,10 @@
  * when tasks take longer, or the submitter asks for it. */
 static const int64_t ANNOUNCE_NS = 20000;
 enum { BATCH_MAX = 1024 };
+
+/* So long a weary worker waits for its successor, which a creator that waits in
+ * a call of ours starts at once, before it goes on without one. */
+static const int64_t PATIENCE_NS = 100 * MPRI_MS;
 
 /* ---- coming and going ---------------------------------------------------- */
 
@@ -90,7 +95,16 @@ void mpr_worker_unnest(mpr_worker *w)
 
 void mpr_worker_weary(mpr_worker *w)
 {
+    int64_t deadline_ns = mpri_now_ns() + PATIENCE_NS;
+
+    mpri_worker_announce(w);
     mpri_store_rel(&w->seat->weary, 1);
+    if (w->depth)
+        return;
+    while (!mpri_load_acq(&w->seat->retire) && !mpri_load_acq(&w->ending) &&
+           mpri_load_acq(&w->pool->state) < MPR_POOL_BROKEN)
+        if (mpri_futex_wait(&w->seat->retire, 0, deadline_ns) == -ETIMEDOUT)
+            return;
 }
 
 uint32_t mpr_worker_number(const mpr_worker *w)
