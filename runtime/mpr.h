@@ -1127,7 +1127,8 @@ mpr_process_exit(mpr_process *self, int code);
 MPR_API int mpr_process_alive(mpr_process *p);
 
 /* 0..255, or -N when signal N ended it; -EAGAIN: it is not over, or nobody
- * knows yet. */
+ * knows yet (not to its creator: it is told once the process is over, and 255
+ * if who forked it was killed before it could tell). */
 MPR_API int mpr_process_exit_code(mpr_process *p, int *code);
 
 /* Waits for the end: 0, -ETIMEDOUT, -EINTR. */

@@ -273,6 +273,15 @@ describe("the fork server", function()
     q:join()
     assert.equal(-9, q.exitcode)
   end))
+
+  it("has told it when the child is not alive any more", within(30, function()
+    for _ = 1, 50 do
+      local p <close> = ctx.spawn(function() while true do end end)
+      p:kill()
+      while p:is_alive() do end
+      assert.equal(-9, p.exitcode)
+    end
+  end))
 end)
 
 describe("a context", function()

@@ -95,9 +95,7 @@ static int poll_pidfd(const struct mpr_process *p, int64_t until_ns)
     return r < 0 ? -errno : r;
 }
 
-/* It is over; how, its fork server is about to say. If that was killed in
- * between, nobody ever will. */
-static void settle(struct mpr_process *p)
+void mpri_process_settle(struct mpr_process *p)
 {
     struct mpri_process *d = mpri_process_data(&p->h);
     int64_t until_ns = mpri_now_ns() + MPRI_SECOND;
@@ -125,7 +123,7 @@ int mpr_process_join(struct mpr_process *p, int64_t deadline_ns)
         int r;
 
         if (!mpr_process_alive(p)) {
-            settle(p);
+            mpri_process_settle(p);
             return 0;
         }
         if (now >= deadline_ns)

@@ -281,6 +281,9 @@ int mpr_process_exit_code(struct mpr_process *p, int *code)
 
     if (p->mine)
         mpri_process_check(p);
+    else if (d->served && (int)d->creator_pid == mpri_self.pid &&
+             !mpr_process_alive(p))
+        mpri_process_settle(p);
     status = mpri_load_acq(&d->status);
     /* What the process itself wrote counts when it is gone. */
     if (!(status & MPRI_STATUS_ENDED) || p->mine)

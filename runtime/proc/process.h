@@ -64,6 +64,11 @@ void mpri_child_parent(uint32_t slot, int pid);
  * waiting, and takes what it says. 0 for another's. */
 int mpri_process_check(mpr_process *p);
 
+/* For the creator of one that a fork server forked, and that is over: how, the
+ * server is about to say. Waits for it, a second at most; if the server was
+ * killed in between, nobody ever will, and that is noted. */
+void mpri_process_settle(mpr_process *p);
+
 /* p has, or may open, a pidfd: the list of those. A forked child closes all. */
 void mpri_process_link(mpr_process *p);
 void mpri_process_forget_all(void);
