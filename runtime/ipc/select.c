@@ -1,6 +1,7 @@
 #include "ipc/select.h"
 
 #include "base/deadline.h"
+#include "base/near.h"
 #include "life/block.h"
 #include "life/reap.h"
 #include "mpr.h"
@@ -26,15 +27,18 @@ static struct {
 } own = {-1, -1};
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
-void mpri_select_forget(void)
+MPRI_NEAR void mpri_select_forget(void)
 {
     /* A thread that is not here may have held it. */
     making = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    if (own.epoll >= 0)
+    if (own.epoll >= 0) {
         close(own.epoll);
-    if (own.timer >= 0)
+        own.epoll = -1;
+    }
+    if (own.timer >= 0) {
         close(own.timer);
-    own.epoll = own.timer = -1;
+        own.timer = -1;
+    }
 }
 
 static int add(int epoll, int fd, uint32_t events)

@@ -1,6 +1,7 @@
 #include "life/reap.h"
 
 #include "base/deadline.h"
+#include "base/near.h"
 #include "base/testpoint.h"
 #include "life/block.h"
 #include "life/guard.h"
@@ -127,7 +128,7 @@ void mpri_sweep(void)
     mpri_store_rlx(next, (uint64_t)(begun + pause));
 }
 
-void mpri_leave(void)
+MPRI_NEAR void mpri_leave(void)
 {
     if (!mpri_self_valid())
         return;

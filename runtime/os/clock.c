@@ -1,12 +1,14 @@
 #include "os/os.h"
 
+#include "base/near.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
 
-int64_t mpri_now_ns(void)
+MPRI_NEAR int64_t mpri_now_ns(void)
 {
     struct timespec t;
 
@@ -14,7 +16,7 @@ int64_t mpri_now_ns(void)
     return (int64_t)t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-uint64_t mpri_boot_ns(void)
+MPRI_NEAR uint64_t mpri_boot_ns(void)
 {
     struct timespec t;
 

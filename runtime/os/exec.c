@@ -1,5 +1,7 @@
 #include "os/os.h"
 
+#include "base/near.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -14,7 +16,7 @@
 /* Each page of the C library that a child just forked runs is a fault: one
  * function makes its system calls. Zeros are the kernel's words for default
  * action, and for the empty mask. */
-void mpri_child_signals(void)
+MPRI_NEAR void mpri_child_signals(void)
 {
     unsigned long zeros[16] = {0};
     enum { MASK = 8, SIGNALS = 32 };
@@ -25,7 +27,7 @@ void mpri_child_signals(void)
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, zeros, NULL, MASK);
 }
 
-void mpri_child_stdin(void)
+MPRI_NEAR void mpri_child_stdin(void)
 {
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 

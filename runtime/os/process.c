@@ -1,5 +1,7 @@
 #include "os/os.h"
 
+#include "base/near.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -27,7 +29,7 @@ static int byte_lock(int fd, int cmd, short type, uint64_t off,
     return 0;
 }
 
-int mpri_byte_take(int fd, uint64_t off)
+MPRI_NEAR int mpri_byte_take(int fd, uint64_t off)
 {
     struct flock lk;
     int r = byte_lock(fd, F_SETLK, F_WRLCK, off, &lk);
@@ -35,7 +37,7 @@ int mpri_byte_take(int fd, uint64_t off)
     return r == -EACCES ? -EAGAIN : r;
 }
 
-int mpri_byte_give(int fd, uint64_t off)
+MPRI_NEAR int mpri_byte_give(int fd, uint64_t off)
 {
     struct flock lk;
 
@@ -139,7 +141,7 @@ int mpri_thread_count(void)
     return n > 0 ? n : 1;
 }
 
-bool mpri_single_threaded(void)
+MPRI_NEAR bool mpri_single_threaded(void)
 {
     /* Legal, and without any effect, if there is nobody to part from. */
     if (syscall(SYS_unshare, CLONE_THREAD) == 0)

@@ -1,4 +1,5 @@
 #include "peer/roster.h"
+#include "base/near.h"
 
 #include "base/testpoint.h"
 #include "os/os.h"
@@ -159,7 +160,7 @@ static uint64_t own_namespace(void)
     return forked ? mpri_self.namespace : mpri_pid_namespace();
 }
 
-int mpri_roster_enter(uint32_t slot, uint32_t generation)
+MPRI_NEAR int mpri_roster_enter(uint32_t slot, uint32_t generation)
 {
     struct mpri_slot *s = mpri_slot(slot);
     uint32_t starting = life(generation, MPRI_SLOT_STARTING);
@@ -195,7 +196,7 @@ int mpri_roster_enter(uint32_t slot, uint32_t generation)
     return 0;
 }
 
-void mpri_roster_leave(void)
+MPRI_NEAR void mpri_roster_leave(void)
 {
     __atomic_store_n(mark_page, 0, __ATOMIC_RELEASE);
     MPRI_TESTPOINT("roster.leaving");
@@ -319,7 +320,7 @@ bool mpri_peer_still_over(uint32_t slot, uint32_t generation)
            life(generation, MPRI_SLOT_ENDED);
 }
 
-void mpri_roster_ended(uint32_t slot, uint32_t generation)
+MPRI_NEAR void mpri_roster_ended(uint32_t slot, uint32_t generation)
 {
     struct mpri_slot *s = mpri_slot(slot);
     uint32_t word = mpri_load_acq(&s->life);

@@ -1,6 +1,7 @@
 /* The child's side: its first and last steps. */
 
 #include "base/deadline.h"
+#include "base/near.h"
 #include "base/testpoint.h"
 #include "ipc/select.h"
 #include "life/reap.h"
@@ -23,7 +24,7 @@ static struct {
     pid_t pid;
 } parent = {.slot = MPRI_NO_SLOT};
 
-void mpri_child_parent(uint32_t slot, int pid)
+MPRI_NEAR void mpri_child_parent(uint32_t slot, int pid)
 {
     const struct mpri_slot *s = mpri_slot(slot);
 
@@ -32,8 +33,8 @@ void mpri_child_parent(uint32_t slot, int pid)
     parent.pid = pid;
 }
 
-void mpri_child_begin(uint32_t slot, uint32_t generation, int daemon,
-                      uint32_t parent_pid)
+MPRI_NEAR void mpri_child_begin(uint32_t slot, uint32_t generation, int daemon,
+                                uint32_t parent_pid)
 {
     MPRI_TESTPOINT("child.forked");
     mpri_child_parent(slot, (int)parent_pid);
@@ -99,7 +100,7 @@ int mpr_parent_join(int64_t deadline_ns)
     return r;
 }
 
-void mpr_process_exit(struct mpr_process *self, int code)
+MPRI_NEAR void mpr_process_exit(struct mpr_process *self, int code)
 {
     fflush(NULL);
     if (mpri_self_valid()) {

@@ -1,4 +1,5 @@
 #include "proc/process.h"
+#include "base/near.h"
 
 #include "base/testpoint.h"
 #include "life/block.h"
@@ -42,7 +43,7 @@ static void unlink_child(struct mpr_process *p)
     pthread_mutex_unlock(&children_lock);
 }
 
-void mpri_process_forget_all(void)
+MPRI_NEAR void mpri_process_forget_all(void)
 {
     /* A thread that is not here may have held it. */
     children_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
@@ -151,7 +152,7 @@ void mpri_process_started(struct mpr_process *p, int pid)
 }
 
 /* Forks for the slot that p was prepared with. */
-static int fork_prepared(struct mpr_process *p)
+MPRI_NEAR static int fork_prepared(struct mpr_process *p)
 {
     struct mpri_process *d = mpri_process_data(&p->h);
     sigset_t all, before;
@@ -181,8 +182,8 @@ static int fork_prepared(struct mpr_process *p)
     return 0;
 }
 
-int mpr_process_fork(struct mpr_process *p,
-                     const struct mpr_process_options *options)
+MPRI_NEAR int mpr_process_fork(struct mpr_process *p,
+                               const struct mpr_process_options *options)
 {
     int r = mpr_process_prepare(p, options);
 
