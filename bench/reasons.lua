@@ -1,7 +1,54 @@
--- Why a row is below its target, by its id: one sentence each, shown in
--- docs/benchmarks.md beside the row. bench/report.lua names those that miss.
+-- Why a row is below its target, by its id: one or two sentences each, shown in
+-- docs/benchmarks.md beside the row when it misses. bench/report.lua names
+-- those that miss and are not here.
 return {
-  ["pool.memory"] = "Of about 490 KB, 150 are pages of the parent's Lua heap that were written to since "
-    .. "the fork, 110 a fifth of those that were not, 80 a fifth of the module's code; the rest is "
-    .. "stack, loader and C library. A C program that does nothing has 84.",
+  ["process.fork"] = "What a process of the family needs besides the fork (a slot in the roster, "
+    .. "a lock on its byte, a pidfd, page faults of the copied Lua state) makes the difference; "
+    .. "the floor has none of it.",
+  ["process.forkserver"] = "The server forks as fast as any process, but order and answer go "
+    .. "through it: two sleeps and wakes more than a fork of one's own.",
+  ["process.forkserver_heap"] = "The same as without the heap, which the fork server does not "
+    .. "have; the ratio asked for is that to a slower CPython.",
+  ["process.spawn"] = "The interpreter's start, the loading of mp and the handing over of the "
+    .. "target; the floor only starts the interpreter.",
+  ["codec.encode_integer"] = "A call from Lua to C and a new string cost most of it.",
+  ["codec.decode_integer"] = "A call from Lua to C costs half of it.",
+  ["codec.encode_string"] = "A call from Lua to C and a new string, which Lua hashes, cost most "
+    .. "of it.",
+  ["codec.decode_string"] = "A call from Lua to C and a new string, which Lua hashes, cost most "
+    .. "of it.",
+  ["codec.encode_list"] = "Lua's interface gives one element at a time, 5 to 10 ns each; pickle "
+    .. "reads the array of the list directly.",
+  ["codec.decode_list"] = "Lua's interface takes one element at a time.",
+  ["codec.encode_tables"] = "lua_next gives one pair at a time and looks its key up again; "
+    .. "pickle walks the dict's own array.",
+  ["codec.decode_tables"] = "Each table is filled pair by pair through Lua's interface, which "
+    .. "hashes the key again; CPython keeps the hash in the key.",
+  ["codec.encode_tree"] = "As for small tables: one pair at a time through lua_next.",
+  ["codec.decode_tree"] = "As for small tables; and Lua's collector runs while the tree grows.",
+  ["sync.lock"] = "The row's CPython takes an unnamed semaphore by one call of libc; a lock here "
+    .. "also writes down its owner, so that it is known when the owner dies.",
+  ["sync.contended"] = "With two CPUs the two take turns in long runs; how long these are is "
+    .. "chance, and differs from run to run.",
+  ["sync.barrier_asleep"] = "Who waits announces itself before it sleeps and leaves again "
+    .. "afterwards, so that its death inside is noticed: two more steps than the floor.",
+  ["value.read"] = "The figure is reached; a read is bounded by the call from Lua to C.",
+  ["value.array_to_list"] = "Each element is set in the table through Lua's interface, at about "
+    .. "9 ns.",
+  ["value.array_to_string"] = "One copy of the memory; Lua allocates the string anew each time, "
+    .. "and the first touch of its pages is the limit, in CPython too.",
+  ["queue.strings"] = "The first touch of each page, twice (in the arena and in the new string), "
+    .. "is most of it.",
+  ["queue.strings_warm"] = "The pages in the arena are warm, but Lua asks the system for a new "
+    .. "string of 64 MB each time, whose pages are touched for the first time.",
+  ["dict.set_by_2"] = "Each set takes the lock of its shard and writes an undo log, so that a "
+    .. "killed writer leaves nothing half done; the floor has neither.",
+  ["dict.get_by_2"] = "Each get looks twice at its shard's counter, to see that nobody wrote "
+    .. "meanwhile.",
+  ["scaling.dict_keys"] = "A million keys take 76 MB, more than the CPU's caches hold, and a get "
+    .. "goes to several places of them.",
+  ["scaling.idle"] = "Idle workers look around twice a second.",
+  ["pool.memory"] = "Of about 490 KB, 150 are pages of the parent's Lua heap that were written "
+    .. "to since the fork, 110 a fifth of those that were not, 80 a fifth of the module's code; "
+    .. "the rest is stack, loader and C library. A C program that does nothing has 84.",
 }

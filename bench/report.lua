@@ -1,5 +1,6 @@
 -- Turns results of ./dev bench into docs/benchmarks.md and its pictures:
 --   lua5.4 bench/report.lua [RESULTS…] [--to DIRECTORY]
+-- or, after measuring, ./dev bench --report;
 -- from the repository's root; build/bench.jsonl and docs by default. Of a row
 -- in several files the last counts. Rows below their target are listed with
 -- the reason that bench/reasons.lua gives; one without is an error.
@@ -28,7 +29,7 @@ local groups <const> = {
   queue = "Queues",
   pool = "The pool",
   dict = "Shared tables",
-  scaling = "How cost grows",
+  manager = "Managers",
 }
 
 local function arguments(words)
@@ -100,16 +101,73 @@ local function table_line(record)
     record.met or "–")
 end
 
-local function points_lines(record)
-  local lines <const> = { "", record.text .. ":", "" }
+-- Rows of several sizes: how the cost of one item grows.
+local function growth_line(record)
+  return cells(
+    record.text,
+    show.number(record.medians.mp) .. " ×",
+    record.medians.cpython and show.number(record.medians.cpython) .. " ×" or "–",
+    record.target_text == "-" and "–" or record.target_text:gsub(" × cost", " ×"),
+    record.met or "–")
+end
+
+-- The cost of one item at each size, a column each.
+local function points_table(record)
+  local sizes <const>, seen <const> = {}, {}
+  for _, points in pairs(record.points) do
+    for size in pairs(points) do
+      if not seen[size] then
+        seen[size], sizes[#sizes + 1] = true, size
+      end
+    end
+  end
+  table.sort(sizes, function(a, b)
+    return tonumber(a) < tonumber(b)
+  end)
+  local scale <const> = units[record.points_unit].scale
+  local lines <const> = {
+    ("\n**%s**, cost of one in %s:\n"):format(record.text, record.points_unit),
+    cells("", table.unpack(sizes)),
+    "|---" .. ("|--:"):rep(#sizes) .. "|",
+  }
   for _, side in ipairs { { "mp", "mp" }, { "cpython", "CPython" } } do
     local points <const> = record.points[side[1]]
+    local costs = {}
+    for i, size in ipairs(sizes) do
+      costs[i] = points and points[size] and show.number(points[size] / scale) or "–"
+    end
     if points then
-      lines[#lines + 1] = ("- %s: %s"):format(
-        side[2], show.points({ points = record.points_unit }, points))
+      lines[#lines + 1] = cells(side[2], table.unpack(costs))
     end
   end
   return table.concat(lines, "\n")
+end
+
+-- Whether the figure itself is reached, whatever the peers did in this run.
+local function reaches_figure(record)
+  if not record.target or not record.medians.mp then
+    return false
+  elseif record.better == "more" then
+    return record.medians.mp >= record.target
+  end
+  return record.medians.mp <= record.target
+end
+
+local names <const> = { cpython = "CPython", floor = "the C floor", lua = "the Lua floor" }
+
+-- By how much which ratio was missed, in words.
+local function missed(record)
+  local parts = {}
+  for _, side in ipairs { "cpython", "floor", "lua" } do
+    local ratio <const>, need <const> = record.ratio[side], record.need[side]
+    if ratio and need and ratio < need then
+      local better <const> = side == "cpython"
+      parts[#parts + 1] = ("%s × %s instead of %s ×"):format(
+        show.number(better and ratio or 1 / ratio), names[side],
+        show.number(better and need or 1 / need))
+    end
+  end
+  return #parts > 0 and ", " .. table.concat(parts, ", ") or ""
 end
 
 local function unmet(list)
@@ -120,62 +178,99 @@ local function unmet(list)
       if not reason then
         without[#without + 1] = record.row
       end
-      local only <const> = record.met:match("^against (%l+)$")
-      lines[#lines + 1] = ("- **%s**: %s where %s was wanted%s. %s"):format(
+      lines[#lines + 1] = ("- **%s**: %s, wanted %s%s%s. %s"):format(
         record.text, with_unit(record, record.medians.mp), record.target_text,
-        only and (" (met against %s only)"):format(only == "cpython" and "CPython" or "the floor")
-          or "",
+        reaches_figure(record) and " (reached)" or "", missed(record),
         reason or "No reason is known.")
     end
   end
   return lines, without
 end
 
+-- How many rows reach their targets.
+local function score(list)
+  local met, all = 0, 0
+  for _, record in ipairs(list) do
+    if record.met then
+      all = all + 1
+      met = met + (record.met == "yes" and 1 or 0)
+    end
+  end
+  return met, all
+end
+
 local head <const> = [[
+<!-- Made by bench/report.lua of what ./dev bench measured; do not edit. -->
+
 # Benchmarks
 
-Written by `bench/report.lua` from the results of `./dev bench`; do not edit.
-
-Measured on %s: %s, %d CPUs, %d MB, %s, %s; %s (%s), %s, %s.
-
-mp, CPython and the floors did the same work in turn, each in a process of its
-own, and each checked its results; the medians are shown. **Floor** is a C
-program that does the least the kernel allows: no Lua, no timeouts, no safety
-against killed processes; where it says (Lua), a C function called from Lua.
-"× CPython" is how many times better mp is, "× floor" how many times worse than
-the floor. Because the speed of machines differs and drifts, what counts is the
-ratio in one run: in brackets stands the ratio that the target asks for, given
-the figures the target was chosen beside. "Met" says "yes" if each ratio asked
-for is reached.
-
 ![mp against CPython](benchmarks/ratio.svg)
+
+Measured on %s: %s, %d CPUs, %d MB, %s, %s; %s (%s), %s, %s. %d of %d rows reach their
+target; the others are listed [below](#below-the-target), each with its reason. `./dev
+bench --report` measures everything and writes this page.
+
+## How to read it
+
+mp, CPython and the floors did the same work in turn, each in a process of its own, and
+each checked its results; the medians are shown. **Floor** is a C program that does the
+least the kernel allows: no Lua, no timeouts, no safety against killed processes; where
+it says (Lua), a C function called from Lua. "× CPython" is how many times better mp is,
+"× floor" how many times worse than the floor.
+
+The speed of machines differs and drifts, so what counts is the ratio in one run. A
+target is a figure that was chosen beside figures of CPython and the floor, and so asks
+for a ratio to each: it stands in brackets. "Met" says "yes" if each ratio asked for is
+reached, and "against CPython" or "against floor" if one of two is.
 ]]
 
 local columns <const> = cells(
   "what", "mp", "CPython", "× CPython", "floor", "× floor", "target", "met")
   .. "\n" .. "|---|--:|--:|--:|--:|--:|--:|---|"
 
+local growth <const> = [[
+
+## How cost grows
+
+The highest cost of one item at any size, divided by the cost at the smallest:
+
+| what | mp | CPython | target | met |
+|---|--:|--:|--:|---|]]
+
 local function page(about, list, lines)
+  local met <const>, all <const> = score(list)
   local out = {
     head:format(about.date, about.cpu, about.cpus, about.memory_mb, about.system, about.kernel,
-      about.mp, about.commit, about.lua, about.cpython),
+      about.mp, about.commit, about.lua, about.cpython or "no CPython", met, all),
   }
   local group
+  local growing <const> = {}
   for _, record in ipairs(list) do
     local own <const> = record.row:match("^[^.]+")
-    if own ~= group then
-      group = own
-      out[#out + 1] = ("\n## %s\n\n%s"):format(groups[group], columns)
-    end
-    out[#out + 1] = table_line(record)
-  end
-  for _, record in ipairs(list) do
     if record.points then
-      out[#out + 1] = points_lines(record)
+      growing[#growing + 1] = record
+    else
+      if own ~= group then
+        group = own
+        out[#out + 1] = ("\n## %s\n\n%s"):format(
+          group == "scaling" and "At rest" or groups[group], columns)
+      end
+      out[#out + 1] = table_line(record)
     end
   end
-  out[#out + 1] = "\n![Speed-up by workers](benchmarks/speedup.svg)\n\n## Below the target\n"
+  if #growing > 0 then
+    out[#out + 1] = growth
+    for _, record in ipairs(growing) do
+      out[#out + 1] = growth_line(record)
+    end
+    for _, record in ipairs(growing) do
+      out[#out + 1] = points_table(record)
+    end
+    out[#out + 1] = "\n![Speed-up by workers](benchmarks/speedup.svg)"
+  end
+  out[#out + 1] = "\n## Below the target\n"
   out[#out + 1] = #lines > 0 and table.concat(lines, "\n") or "No row."
+  out[#out + 1] = "\n## All against CPython\n\n![every row](benchmarks/all.svg)"
   return table.concat(out, "\n") .. "\n"
 end
 

@@ -23,6 +23,7 @@ allows. Every side checks its results.
   --sides A,B     measure these only: mp, cpython, floor, lua
   --full          the long rows in full, up to 10 million items
   --output FILE   one line of JSON per row (default build/bench.jsonl)
+  --report        write docs/benchmarks.md and its pictures of the results
   --json          print these lines instead of the table
 
 Behind CPython stands how many times better mp is, behind the floor how many
@@ -53,6 +54,8 @@ local function options_of(words)
       o.list = true
     elseif word == "--json" then
       o.json = true
+    elseif word == "--report" then
+      o.report = true
     elseif word == "--full" then
       o.full = true
     elseif word == "--output" then
@@ -234,4 +237,7 @@ if not o.json then
   print(("%d met, %d not, %d skipped, %d failed; results in %s"):format(
     count.met, count.unmet, count.skipped, count.failed, o.output))
 end
-os.exit(count.failed == 0, true)
+output:flush()
+local told <const> = not o.report
+  or os.execute(("%s bench/report.lua '%s'"):format(os.getenv "MP_LUA" or "lua5.4", o.output))
+os.exit(count.failed == 0 and told == true, true)

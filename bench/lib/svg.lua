@@ -49,7 +49,7 @@ local function scale_of(chart)
   if chart.log then
     return {
       log = true,
-      low = 10.0 ^ math.floor(math.log(low, 10) + 1e-9),
+      low = low >= 0.5 and 0.5 or 10.0 ^ math.floor(math.log(low, 10) + 1e-9),
       high = 10.0 ^ math.ceil(math.log(high, 10) - 1e-9),
     }
   end
