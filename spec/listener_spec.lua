@@ -266,6 +266,100 @@ describe("mp.Listener", function()
       silent:close()
     end))
 
+    -- What the client says is 128 bytes of handshake, and then one message that
+    -- it sends when it is told to: the relay does to it what mangle says.
+    local function through(mangle, key)
+      local socket = require "socket"
+      local l <close> = assert(mp.Listener { address = { "127.0.0.1", 0 }, authkey = key })
+      local relay = assert(socket.bind("127.0.0.1", 0))
+      local _, port = relay:getsockname()
+      local p = client({ "127.0.0.1", math.tointeger(port) }, key, function(c)
+        c:recv(10)
+        c:send(("x"):rep(1000))
+        return c:recv(5)
+      end)
+      local man = mp.spawn(function()
+        local near, far = relay:accept(), socket.connect("127.0.0.1", l.address[2])
+        near:settimeout(0)
+        far:settimeout(0)
+        local all, done = "", false
+        repeat
+          local _, gone, back = far:receive(65536)
+          near:send(_ or back)
+          local data, err, part = near:receive(65536)
+          data = data or part or ""
+          if #all >= 128 and #data > 0 then
+            done, data = true, mangle(data)
+          end
+          far:send(data)
+          all = all .. data
+          mp.sleep(0.001)
+        until done or err == "closed" or gone == "closed"
+        far:close()
+        near:close()
+        return all
+      end)
+      local c <close> = l:accept(10)
+      c:send "go on"
+      local results = table.pack(pcall(c.recv, c, 10))
+      results.again = table.pack(pcall(c.recv, c, 1))
+      c:close()
+      p:join()
+      local all = man:result()
+      relay:close()
+      return results, l, all
+    end
+
+    local function has_sockets()
+      if not pcall(require, "socket") then
+        pending("LuaSocket is not installed")
+      end
+    end
+
+    it("says 'closed' for a message that was cut off", within(20, function()
+      has_sockets()
+      local r = through(function(data) return data:sub(1, 500) end, "k")
+      assert.same({ true, nil, "closed" }, { r[1], r[2], r[3] })
+      assert.same({ true, nil, "closed" }, { table.unpack(r.again, 1, 3) })
+    end))
+
+    it("refuses a message of which anything was changed", within(20, function()
+      has_sockets()
+      local r = through(function(data)
+        return data:sub(1, -2) .. string.char(data:byte(-1) ~ 1)
+      end, "k")
+      assert.is_false(r[1])
+      assert.matches("the peer sends what is no message", r[2])
+      assert.same({ true, nil, "closed" }, { table.unpack(r.again, 1, 3) })
+    end))
+
+    it("refuses a frame that is longer than frames are", within(20, function()
+      has_sockets()
+      local r = through(function(data) return "\255\255\255\127" .. data:sub(5) end, "k")
+      assert.is_false(r[1])
+      assert.matches("the peer sends what is no message", r[2])
+    end))
+
+    it("refuses a message that is said again", within(20, function()
+      has_sockets()
+      local r = through(function(data) return data .. data end, "k")
+      assert.same({ true, ("x"):rep(1000) }, { r[1], r[2] })
+      assert.is_false(r.again[1])
+      assert.matches("the peer sends what is no message", r.again[2])
+    end))
+
+    it("refuses a connection that is said again", within(20, function()
+      has_sockets()
+      local _, _, all = through(function(data) return data end, "k")
+      local l <close> = assert(mp.Listener { address = { "127.0.0.1", 0 }, authkey = "k" })
+      local again = assert(require("socket").connect("127.0.0.1", l.address[2]))
+      again:send(all)
+      local ok, why = pcall(l.accept, l, 10)
+      assert.is_false(ok)
+      assert.matches("does not know the key", why)
+      again:close()
+    end))
+
     it("shows nothing of what is sent, nor the key", within(20, function()
       local ok, socket = pcall(require, "socket")
       if not ok then

@@ -138,7 +138,8 @@ end
 function operations.__dict(object, name, ...)
   local f = require("mp.dict")[name]
   if core.type(object) ~= "dict" or not f then
-    error(("bad argument #1 to '%s' (mp.dict expected, got %s)"):format(name, core.typename(object)))
+    local got = core.typename(object)
+    error(("bad argument #1 to '%s' (mp.dict expected, got %s)"):format(name, got), 0)
   end
   return f(object, ...)
 end

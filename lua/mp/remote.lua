@@ -95,9 +95,9 @@ end
 
 --- A new connection, or nil, why, errno; raises what mp.Client raises.
 function remote.open(hub)
-  local options = hub.options
+  local o = hub.options
   local conn, why, errno =
-    core.connect(hub.address, options.authkey, options.timeout, options.functions, options.max_message)
+    core.connect(hub.address, o.authkey, o.timeout, o.functions, o.max_message)
   if not conn then
     return nil, why, errno
   end

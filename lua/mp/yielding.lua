@@ -11,7 +11,8 @@ local core = require "mp.core"
 
 local yielding = {}
 
-local POLL <const>, MOST <const> = 0.0005, 0.01 -- where nothing tells
+-- Seconds from one try to the next, where nothing tells: from, and up to.
+local POLL <const>, MOST <const> = 0.0005, 0.01
 
 -- Tries f until it says something else than nil, "timeout", at most until the
 -- deadline. objects: what tells that it is worth to try again.
@@ -26,9 +27,9 @@ local function try(objects, deadline, f, ...)
     if deadline and now >= deadline then
       return nil, "timeout"
     end
-    local again = now + step
-    step = math.min(2 * step, math.max(step, MOST))
-    calls.pause(objects, deadline and math.min(deadline, again) or again < math.huge and again or nil)
+    local again = math.min(now + step, deadline or math.huge)
+    calls.pause(objects, again < math.huge and again or nil)
+    step = step < MOST and 2 * step or step
   end
 end
 
@@ -139,7 +140,7 @@ end
 
 local function sleep(before)
   return function(seconds)
-    if not calls.inside() or type(seconds) ~= "number" or not (seconds > 0) then
+    if not calls.inside() or type(seconds) ~= "number" or not is_time(seconds) then
       return before(seconds)
     end
     local deadline = core.time() + seconds
