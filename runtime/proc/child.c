@@ -100,6 +100,10 @@ int mpr_parent_join(int64_t deadline_ns)
     return r;
 }
 
+#ifdef MPR_COVERAGE
+void __gcov_dump(void);
+#endif
+
 MPRI_NEAR void mpr_process_exit(struct mpr_process *self, int code)
 {
     fflush(NULL);
@@ -117,5 +121,8 @@ MPRI_NEAR void mpr_process_exit(struct mpr_process *self, int code)
         if (mpri_single_threaded())
             mpri_leave();
     }
+#ifdef MPR_COVERAGE
+    __gcov_dump(); /* exit alone writes what was counted */
+#endif
     _exit(code);
 }

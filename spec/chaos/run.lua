@@ -1,7 +1,10 @@
 -- Chaos: a family of processes that use everything at once, while its members
 -- are killed, stopped and terminated at random instants and at test points.
 --
---   ./dev chaos [MINUTES]          MP_SEED=N repeats a run's choices
+--   ./dev chaos [MINUTES [SHORT]]      MP_SEED=N repeats a run's choices
+--
+-- SHORT is what there is little of (tools/chaos.sh sees to it): arena,
+-- descriptors, memory. Then an actor may end with an error that says so.
 --
 -- After each round everything is given up, and the arena must be as it was:
 -- its structure sound, no object, no hold, no process left.
@@ -10,10 +13,11 @@ local core = require "mp.core"
 local actors = require "spec.chaos.actors"
 
 local minutes <const> = tonumber(arg[1]) or 5
+local short <const> = arg[2]
 local seed <const> = tonumber(os.getenv "MP_SEED") or os.time()
 local SIGSTOP <const>, SIGCONT <const> = 19, 18
 
-local counts = { rounds = 0, killed = 0, stopped = 0, terminated = 0, points = 0, started = 0 }
+local counts = { rounds = 0, killed = 0, stopped = 0, terminated = 0, points = 0, started = 0, lacking = 0 }
 
 local function make_world()
   local world = {}
@@ -23,7 +27,31 @@ local function make_world()
   world.cells = mp.Array and mp.Array("q", { 0, 0 })
   world.total = mp.Value and mp.Value("q", 0)
   world.dict = mp.dict and mp.dict()
+  if short == "arena" then
+    world.ballast = mp.Queue()
+    local piece <const> = ("b"):rep(1 << 20)
+    repeat
+      local stats <const> = mp.stats()
+    until stats.used > stats.arena * 0.85 or not world.ballast:put(piece)
+  end
   return world
+end
+
+local LACKS <const> = {
+  "no memory",
+  "not enough memory",
+  "Cannot allocate",
+  "Too many open files",
+}
+
+-- Whether an error says that there was not enough of something.
+local function is_lack(err)
+  for _, words in ipairs(LACKS) do
+    if tostring(err):find(words, 1, true) then
+      return true
+    end
+  end
+  return false
 end
 
 -- A member; it may have orders to die at the nth test point that it passes.
@@ -32,7 +60,15 @@ local function run_actor(name, world, own_seed, point)
   if point then
     core.testpoint("*", point)
   end
-  actors[name](world)
+  if short == "memory" then
+    -- The kernel's choice falls on us rather than on the parent.
+    local file <close> = io.open("/proc/self/oom_score_adj", "w")
+    file:write "500"
+  end
+  local ok <const>, err <const> = pcall(actors[name], world)
+  if not ok and not (short and is_lack(err)) then
+    error(err, 0)
+  end
 end
 
 local function start(names, world)
@@ -48,9 +84,12 @@ local function start(names, world)
   return p:start()
 end
 
--- An actor ends by being killed; one that ended by itself found something.
+-- An actor ends by being killed; one that ended by itself found something, or
+-- had not enough of something.
 local function check_end(p)
-  if p.exitcode and p.exitcode >= 0 then
+  if p.exitcode == 0 and short then
+    counts.lacking = counts.lacking + 1
+  elseif p.exitcode and p.exitcode >= 0 then
     error(("%s ended by itself, with exit code %d"):format(p.name, p.exitcode), 0)
   end
 end
@@ -160,6 +199,9 @@ end)
 print(("%d rounds: %d started, %d killed, %d terminated, %d stopped, %d with a test point"):format(
   counts.rounds, counts.started, counts.killed, counts.terminated, counts.stopped, counts.points
 ))
+if short then
+  print(("%d ended for want of %s"):format(counts.lacking, short))
+end
 if not ok then
   print("FAILED (MP_SEED=" .. seed .. "): " .. tostring(err))
   for _, p in ipairs(mp.active_children()) do
