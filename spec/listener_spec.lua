@@ -97,6 +97,37 @@ describe("mp.Listener", function()
     p:join()
   end))
 
+  it("gives connections that are used as a pipe's end is", within(20, function()
+    local l <close> = assert(mp.Listener())
+    local p = client(l.address, nil, function(c)
+      local first = c:recv(10)
+      c:send_bytes(first, 2, 3)
+      c:close()
+      return first
+    end)
+    local c <close> = l:accept(5)
+    assert.same({ false, true, true }, { c.closed, c.readable, c.writable })
+    assert.equal("number", type(c:fileno()))
+    assert.same({ nil, "timeout" }, { c:recv(0.01) })
+    assert.is_false(c:poll())
+    assert.is_true(c:send "abcd")
+    assert.equal("bc", c:recv_bytes())
+    assert.error_matches(function() c:recv_bytes(-1) end, "must not be negative")
+    assert.equal("abcd", p:result())
+    assert.same({ nil, "closed" }, { c:recv_bytes() })
+    -- the peer is gone: the second send at the latest knows it
+    c:send "x"
+    helper.eventually(5, function() return not c:send "x" end)
+    assert.same({ nil, "closed" }, { c:send "x" })
+    c:close()
+    c:close()
+    assert.is_true(c.closed)
+    for _, name in ipairs { "recv", "send", "poll", "fileno", "recv_bytes" } do
+      assert.error_matches(function() c[name](c, "x") end, "attempt to use a closed Connection")
+    end
+    p:close()
+  end))
+
   it("says what the system refuses", within(5, function()
     local l <close> = assert(mp.Listener())
     local again, why, errno = mp.Listener { address = l.address }

@@ -139,9 +139,7 @@ describe("kills of a manager", function()
         for i = 1, 4 do
           list[i] = mp.get_context("fork").spawn(function()
             local store, q = reach()
-            local kept = {}
             while true do
-              kept[#kept % 10 + 1] = store
               mine:add(1)
               q:put(store:add(1))
               if i == 1 then
