@@ -90,6 +90,13 @@ static int semaphore_locked(lua_State *L)
     return 1;
 }
 
+/*** semaphore:get_value(): what the field `value` says, by Python's name. */
+static int semaphore_get_value(lua_State *L)
+{
+    lua_pushinteger(L, mpr_semaphore_value(&self(L)->s));
+    return 1;
+}
+
 static bool property(lua_State *L, struct mpl_object *o, const char *key)
 {
     if (strcmp(key, "value") != 0)
@@ -165,13 +172,10 @@ static int bounded_new(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"acquire", semaphore_acquire},
-    {"release", semaphore_release},
-    {"hold", semaphore_hold},
-    {"with", semaphore_with},
-    {"close", mpl_object_gc},
-    {"locked", semaphore_locked},
-    {NULL, NULL},
+    {"acquire", semaphore_acquire},     {"release", semaphore_release},
+    {"hold", semaphore_hold},           {"with", semaphore_with},
+    {"close", mpl_object_gc},           {"locked", semaphore_locked},
+    {"get_value", semaphore_get_value}, {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {

@@ -82,6 +82,7 @@ describe("between processes", function()
       s:release()
       s:release()
       assert.equal(3, s.value)
+      assert.equal(3, s:get_value())
     end))
 
     it("a bounded semaphore is not released beyond its first value", within(20, function()
