@@ -28,8 +28,8 @@ local function count_words(path, first)
     more = file:read(1)
   end
   local counts = {}
-  for word in text:gmatch(skip and "%f[%a]%a+" or "%a+") do
-    word = word:lower()
+  for found in text:gmatch(skip and "%f[%a]%a+" or "%a+") do
+    local word = found:lower()
     counts[word] = (counts[word] or 0) + 1
   end
   if skip then -- its end stands at the begin

@@ -3,6 +3,7 @@
 
 #include "host.h"
 
+#include "compat.h"
 #include "mpr_lua.h"
 
 #include <lauxlib.h>
@@ -63,7 +64,7 @@ int mpr_host_main(int argc, char **argv, const struct mpr_host *h)
     mpl_host = h;
     if (!mpr_process_is_ordered())
         return -1;
-    L = h->alloc ? lua_newstate(h->alloc, h->alloc_ud) : luaL_newstate();
+    L = h->alloc ? mpl_compat_newstate(h->alloc, h->alloc_ud) : luaL_newstate();
     if (!L) {
         say("mp: a worker has no memory for its state");
         return CANNOT_START;

@@ -2,6 +2,7 @@
  * need C. The methods themselves are lua/mp/start.lua. */
 
 #include "arg.h"
+#include "compat.h"
 #include "given.h"
 #include "process.h"
 
@@ -34,13 +35,9 @@ static void get_options(lua_State *L, struct mpr_process_options *o)
  * every object, and so copies nearly all of it: not for a short life. */
 static void put_off_collection(lua_State *L)
 {
-#if LUA_VERSION_NUM == 504
-    enum { GRACE_KB = 1024 };
+    enum { GRACE_KIB = 1024 };
 
-    lua_gc(L, LUA_GCSTEP, -GRACE_KB); /* only lowers what is owed */
-#else
-    (void)L;
-#endif
+    mpl_compat_put_off_gc(L, GRACE_KIB);
 }
 
 /* core.fork(name, daemon, worker, object, hooks, family, here) -> process |
