@@ -79,6 +79,70 @@ describe("mp each", function()
   end))
 end)
 
+describe("mp map and mp each", function()
+  local folder
+  setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    os.execute("mkdir " .. folder)
+    local f <close> = assert(io.open(folder .. "/script.lua", "w"))
+    -- What is killed or slow is so until it was tried twice.
+    f:write(([[
+      local file = ...
+      local log <close> = assert(io.open("%s/" .. file .. ".tries", "a+"))
+      local tries = log:seek "end"
+      log:write "x"
+      log:close()
+      if tries < 2 and file == "killed" then
+        os.execute("kill -9 " .. io.open("/proc/self/stat"):read "n")
+      end
+      while tries < 2 and file == "slow" do end
+      io.write(file, "\n")
+    ]]):format(folder))
+  end)
+  before_each(function()
+    os.execute("rm -f " .. folder .. "/*.tries")
+  end)
+  teardown(function()
+    os.execute("rm -rf " .. folder)
+  end)
+
+  it("give up what takes longer than --timeout", within(30, function()
+    local expression <const> = "x < 0 or (function() while true do end end)()"
+    local out, code, err = sh(("%smap --timeout 0.2 '%s'"):format(mp, expression), "-1\n1\n")
+    assert.equal("true\n", out)
+    assert.equal("mp: line 2: took longer than 0.2 s\n", err)
+    assert.equal(1, code)
+  end))
+
+  it("lose only what was killed", within(30, function()
+    local out, code, err = sh(mp .. ("each %s/script.lua killed a"):format(folder))
+    assert.equal("a\n", out)
+    assert.matches("^mp: killed: was lost: .* was ended by SIGKILL", err)
+    assert.equal(1, code)
+  end))
+
+  it("try again as often as --retries says", within(30, function()
+    local words <const> = "each --timeout 0.2 --retries=2 %s/script.lua slow a"
+    local out, code, err = sh(mp .. words:format(folder))
+    assert.equal("", err)
+    assert.equal("slow\na\n", out)
+    assert.equal(0, code)
+  end))
+
+  it("are silent about their --progress where nobody looks", within(30, function()
+    local out, code, err = sh(mp .. "map --progress 'x + 1'", "1\n")
+    assert.same({ "2\n", 0, "" }, { out, code, err })
+  end))
+
+  it("show their --progress on a terminal", within(30, function()
+    local words <const> = 'script -qec "%s each --progress %s/script.lua a b" /dev/null'
+    local out = sh(words:format(mp, folder))
+    assert.matches("2/2", out)
+    assert.matches("a\r?\nb", out)
+  end))
+end)
+
 describe("mp, called wrongly,", function()
   it("says what is wrong and exits with 2", within(30, function()
     for _, case in ipairs {
@@ -88,7 +152,15 @@ describe("mp, called wrongly,", function()
       { "map --colour x", "unknown option %-%-colour" },
       { "map -j x y", "jobs must be a number" },
       { "each /no/script a", "cannot read /no/script" },
-      { "each --resume bin/mp a", "" },
+      { "map -j 0 x", "jobs must be at least 1" },
+      { "map --retries", "%-%-retries needs a value" },
+      { "map --retries -1 x", "retries must be a number, not '%-1'" },
+      { "map --timeout soon x", "timeout must be a number, not 'soon'" },
+      { "map --joblog log x", "%-%-joblog is an option of mp each" },
+      { "map x y", "map takes one expression" },
+      { "each", "each needs a script" },
+      { "each --resume spec/helper.lua a", "%-%-resume needs %-%-joblog" },
+      { "", "^usage: mp map" },
     } do
       local out, code, err = sh(mp .. case[1], "")
       assert.equal("", out)
@@ -98,8 +170,10 @@ describe("mp, called wrongly,", function()
   end))
 
   it("explains itself on --help", within(30, function()
-    local out, code = sh(mp .. "--help")
-    assert.matches("^usage: mp map", out)
-    assert.equal(0, code)
+    for _, words in ipairs { "--help", "map --help", "each -h" } do
+      local out, code = sh(mp .. words)
+      assert.matches("^usage: mp map", out)
+      assert.equal(0, code)
+    end
   end))
 end)
