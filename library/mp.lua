@@ -764,6 +764,11 @@ function connection:messages() end
 --- Ends this process's use of it.
 function connection:close() end
 
+--- Of a socket, over TCP: a peer whose machine says nothing for so long counts as gone.
+---@param seconds integer from 2 on
+---@return true done
+function connection:keepalive(seconds) end
+
 --- The descriptor of a socket.
 ---@return integer fd
 function connection:fileno() end

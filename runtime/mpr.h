@@ -596,6 +596,10 @@ MPR_API int mpr_has_keys(void);
 /* A listening descriptor; *a says where, also the port that was chosen. */
 MPR_API int mpr_listen(struct mpr_address *a, int backlog);
 
+/* A path to listen at, in a new folder for it alone that only this user can
+ * enter. The caller removes both; what a killed process left, the next call. */
+MPR_API int mpr_listen_private(struct mpr_address *a);
+
 /* -EACCES: the peer does not know the key; -EPROTO: it speaks another
  * protocol; -EPERM: it is of another user; -ETIMEDOUT, also for a peer that
  * stalls; -ENOTSUP: a key, but no cryptography. */

@@ -235,6 +235,19 @@ static int core_connect(lua_State *L)
     return 1;
 }
 
+/* core.private_path() -> path of a socket to be, in a folder of its own; or nil,
+ * message, errno. */
+static int private_path(lua_State *L)
+{
+    struct mpr_address a;
+    int r = mpr_listen_private(&a);
+
+    if (r < 0)
+        return mpl_fail(L, r);
+    lua_pushstring(L, a.path);
+    return 1;
+}
+
 static int has_keys(lua_State *L)
 {
     lua_pushboolean(L, mpr_has_keys());
@@ -264,6 +277,7 @@ void mpl_open_listener(lua_State *L)
     static const luaL_Reg functions[] = {
         {"listen", core_listen},
         {"connect", core_connect},
+        {"private_path", private_path},
         {"has_keys", has_keys},
         {NULL, NULL},
     };

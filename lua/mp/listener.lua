@@ -13,17 +13,6 @@ local function check_key(key, level)
   end
 end
 
--- A folder that only this user can enter, for the paths nobody chose.
-local function private_path()
-  local name = os.tmpname()
-  os.remove(name)
-  local ok = os.execute(("mkdir -m 700 '%s'"):format(name))
-  if not ok then
-    error("cannot make a private folder for a socket: " .. name, 3)
-  end
-  return name .. "/listener", name
-end
-
 local OPTIONS = {
   address = true,
   family = true,
@@ -59,7 +48,11 @@ function listener.listen(first, authkey)
     if o.family == "AF_INET" then
       address = { "127.0.0.1", 0 }
     else
-      address, folder = private_path()
+      local path, why, errno = core.private_path()
+      if not path then
+        return nil, "mp.Listener: cannot make a folder: " .. why, errno
+      end
+      address, folder = path, path:match "^(.*)/"
     end
   end
   if type(address) == "table" and not o.authkey then

@@ -322,6 +322,12 @@ int mpr_listen(struct mpr_address *a, int backlog)
     return fd;
 }
 
+int mpr_listen_private(struct mpr_address *a)
+{
+    memset(a, 0, sizeof *a);
+    return mpri_socket_private(a->path);
+}
+
 /* A peer that stalls in its handshake may not hold up the listener. */
 static const int64_t PATIENCE = 5 * MPRI_SECOND;
 

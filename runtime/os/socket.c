@@ -4,12 +4,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <glob.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -324,5 +326,53 @@ int mpri_socket_write(int fd, const void *from, size_t size, size_t *done,
         if (r < 0)
             return r;
     }
+    return 0;
+}
+
+/* Folders of sockets that nobody chose a path for. */
+#define PRIVATE "%s/mp-%u-"
+
+static const char *temporary(void)
+{
+    const char *dir = getenv("TMPDIR");
+
+    return dir && dir[0] == '/' && strlen(dir) < 40 ? dir : "/tmp";
+}
+
+/* Removes what killed processes left. */
+static void remove_stale(void)
+{
+    char pattern[MPRI_SOCKET_PATH];
+    glob_t found;
+
+    snprintf(pattern, sizeof pattern, PRIVATE "*/socket", temporary(),
+             (unsigned)geteuid());
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        union any where = {.un.sun_family = AF_UNIX};
+        char *path = found.gl_pathv[i];
+
+        if (strlen(path) >= sizeof where.un.sun_path)
+            continue;
+        memcpy(where.un.sun_path, path, strlen(path));
+        if (is_stale(&where, sizeof where.un) && unlink(path) == 0) {
+            *strrchr(path, '/') = '\0';
+            rmdir(path);
+        }
+    }
+    globfree(&found);
+}
+
+int mpri_socket_private(char path[MPRI_SOCKET_PATH])
+{
+    char folder[MPRI_SOCKET_PATH - sizeof "/socket"];
+
+    remove_stale();
+    snprintf(folder, sizeof folder, PRIVATE "XXXXXX", temporary(),
+             (unsigned)geteuid());
+    if (!mkdtemp(folder))
+        return -errno;
+    snprintf(path, MPRI_SOCKET_PATH, "%s/socket", folder);
     return 0;
 }

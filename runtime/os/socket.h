@@ -23,6 +23,10 @@ struct mpri_address {
  * is taken over. */
 int mpri_socket_listen(struct mpri_address *a, int backlog);
 
+/* A path for a socket in a new folder that only this user can enter. Removes such
+ * folders of processes that were killed. */
+int mpri_socket_private(char path[MPRI_SOCKET_PATH]);
+
 /* Accepts; *peer says who. A Unix peer of another user is refused: -EPERM. */
 int mpri_socket_accept(int fd, struct mpri_address *peer, int64_t deadline_ns);
 
