@@ -68,11 +68,6 @@ function connection:messages() end
 --- Ends this process's use of it.
 function connection:close() end
 
---- Of a socket, over TCP: a peer whose machine says nothing for so long counts as gone.
----@param seconds integer from 2 on
----@return true done
-function connection:keepalive(seconds) end
-
 --- The descriptor of a socket.
 ---@return integer fd
 function connection:fileno() end
@@ -158,7 +153,8 @@ function listener:pollfd() end
 ---@return integer fd
 function listener:getfd() end
 
---- Connects to a listener.
+--- Connects to a listener. Connections over TCP, on both sides, also have `keepalive(seconds)`: a peer whose machine says
+--- nothing for so long (2 or more) counts as gone.
 ---@param address string|{[1]: string, [2]: integer}
 ---@param authkey? string
 ---@param options? mp.ClientOptions
