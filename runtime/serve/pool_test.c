@@ -379,6 +379,11 @@ static void kills(void)
         reached |= killed_at(points[i], 30, slow);
         reached |= killed_at(points[i], 50, robbed);
         reached |= killed_at(points[i], 30, overtaken);
+        /* On a busy machine a thief, or the urgent job, may come too late. */
+        for (unsigned more = 0; !reached && more < 20; more++) {
+            reached |= killed_at(points[i], 50, robbed);
+            reached |= killed_at(points[i], 30, overtaken);
+        }
         if (!reached)
             fprintf(stderr, "%s: not reached\n", points[i]);
         assert(reached);
