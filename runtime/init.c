@@ -205,9 +205,9 @@ int mpr_affinity_set(const unsigned *cpus, unsigned count)
     return mpri_affinity_set(cpus, count);
 }
 
-int mpr_nice_set(int nice)
+int mpr_nice_add(int nice)
 {
-    return mpri_nice_set(nice);
+    return mpri_nice_add(nice);
 }
 
 uint64_t mpr_handle_id(const mpr_handle *h)

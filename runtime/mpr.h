@@ -87,8 +87,9 @@ MPR_API void mpr_memory_ready(void *p, size_t size);
 MPR_API int mpr_affinity_get(unsigned *cpus, unsigned max);
 MPR_API int mpr_affinity_set(const unsigned *cpus, unsigned count);
 
-/* This process's priority for the scheduler: -20 (first) to 19. -EACCES. */
-MPR_API int mpr_nice_set(int nice);
+/* Adds to this process's priority for the scheduler, which stays within -20
+ * (first) and 19. -EACCES: only root may go first. */
+MPR_API int mpr_nice_add(int nice);
 
 /* Bytes that nobody can foretell. */
 MPR_API int mpr_random(void *bytes, size_t size);

@@ -40,10 +40,10 @@ static int set_affinity(lua_State *L)
     return 1;
 }
 
-/* core.set_nice(n) -> true | nil, message, errno */
-static int set_nice(lua_State *L)
+/* core.add_nice(n) -> true | nil, message, errno */
+static int add_nice(lua_State *L)
 {
-    int r = mpr_nice_set((int)luaL_checkinteger(L, 1));
+    int r = mpr_nice_add((int)luaL_checkinteger(L, 1));
 
     if (r < 0)
         return mpl_fail(L, r);
@@ -68,7 +68,7 @@ void mpl_open_machine(lua_State *L)
     static const luaL_Reg functions[] = {
         {"affinity", get_affinity},
         {"set_affinity", set_affinity},
-        {"set_nice", set_nice},
+        {"add_nice", add_nice},
         {"entropy", entropy},
         {NULL, NULL},
     };

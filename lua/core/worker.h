@@ -59,7 +59,7 @@ void mpl_memory_limit(lua_State *L, const struct mpl_worker *w, size_t most);
 /* No longer: w is about to be gone. */
 void mpl_memory_unlimit(lua_State *L, const struct mpl_worker *w);
 
-/* Adds affinity(), set_affinity(cpus), set_nice(n). */
+/* Adds affinity(), set_affinity(cpus), add_nice(n). */
 void mpl_open_machine(lua_State *L);
 
 /* Adds line_buffered(), tag_output(text), keep_output(apart), kept_output(),

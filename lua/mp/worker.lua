@@ -191,7 +191,7 @@ local function settle_in(options)
     core.line_buffered()
   end
   if options.nice then
-    must(core.set_nice(options.nice))
+    must(core.add_nice(options.nice))
   end
   if options.affinity then
     must(core.set_affinity(options.affinity))

@@ -240,7 +240,13 @@ int mpri_affinity_set(const unsigned *cpus, unsigned count)
     return sched_setaffinity(0, sizeof set, &set) < 0 ? -errno : 0;
 }
 
-int mpri_nice_set(int nice)
+int mpri_nice_add(int nice)
 {
-    return setpriority(PRIO_PROCESS, 0, nice) < 0 ? -errno : 0;
+    int now;
+
+    errno = 0; /* -1 is a priority, too */
+    now = getpriority(PRIO_PROCESS, 0);
+    if (errno)
+        return -errno;
+    return setpriority(PRIO_PROCESS, 0, now + nice) < 0 ? -errno : 0;
 }

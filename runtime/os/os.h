@@ -215,8 +215,9 @@ int mpri_cpu_count(bool raw);
 int mpri_affinity_get(unsigned *cpus, unsigned max);
 int mpri_affinity_set(const unsigned *cpus, unsigned count);
 
-/* The priority of this process for the scheduler: -20 (first) to 19. */
-int mpri_nice_set(int nice);
+/* Adds to the priority of this process for the scheduler, which the kernel keeps
+ * within -20 (first) and 19. -EACCES. */
+int mpri_nice_add(int nice);
 
 int mpri_random(void *buf, size_t size);
 

@@ -32,7 +32,7 @@ function mp.Pool(options) end
 ---@field name? string of the pool and its workers, in messages
 ---@field seed? integer each task gets a stream of `math.random` of its own: the same results for any number of workers
 ---@field max_mem? integer bytes of Lua memory a task may take; more raises an error of kind `"memory"`
----@field nice? integer the workers' priority for the system, -20 to 19
+---@field nice? integer added to the workers' priority for the system, as by nice(1): -20 to 19; only root may go below 0
 ---@field affinity? "spread"|integer[]|integer[][] CPUs the workers may use: one each, these, or a list for each
 ---@field output? "inherit"|"line"|"tag"|"group"|"capture" what becomes of what tasks print: as it comes; in whole lines; each line with the worker's name; together at the task's end; in `result.output`
 ---@field context? mp whose start method the workers use
