@@ -60,3 +60,15 @@ if(MP_LUA_MODULE AND NOT MP_SANITIZE)
   # The compiler knows what malloc does, but not this one.
   target_compile_options(shortage PRIVATE -fno-builtin)
 endif()
+
+# What MP_GC=stress ./dev test forces Lua's collector with.
+if(MP_LUA_MODULE)
+  add_library(collector MODULE ${PROJECT_SOURCE_DIR}/tools/test/collector.c)
+  target_include_directories(collector SYSTEM PRIVATE ${LUA_INCLUDE_DIR})
+  set_target_properties(collector PROPERTIES PREFIX "" SUFFIX .so
+    C_VISIBILITY_PRESET default
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  target_link_libraries(collector PRIVATE mp_flags ${CMAKE_DL_LIBS})
+  # Lua frees its last memory by it, behind the end of all modules.
+  target_link_options(collector PRIVATE LINKER:-z,nodelete)
+endif()

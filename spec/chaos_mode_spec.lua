@@ -1,3 +1,4 @@
+-- collector: not forced, for kills go by the clock and a worker must get started
 -- mp.chaos, which users turn on in their own tests. What `./dev chaos` does to
 -- mp itself is in chaos_spec.lua.
 local helper = require "spec.helper"

@@ -59,7 +59,7 @@ function run.lua(code, options)
   local script <const> = is_file and code or temporary(with_method(code))
   local input <const> = options.stdin and temporary(options.stdin)
   local out <const>, err <const> = temporary(), temporary()
-  local timeout <const> = options.timeout or 20
+  local timeout <const> = (options.timeout or 20) * (os.getenv "MP_GC" and 20 or 1)
   local mark <const> = "MP_TEST_RUN=" .. out
 
   local words = { "exec env", mark }
