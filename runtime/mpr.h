@@ -47,6 +47,7 @@ MPR_API const char *mpr_err_text(int err);
 
 /* ---- time ---------------------------------------------------------------- */
 
+/* Now, as nanoseconds of CLOCK_MONOTONIC. */
 MPR_API int64_t mpr_now(void);
 
 /* The instant so many seconds from now; MPR_FOREVER for what is too far. */
@@ -57,6 +58,12 @@ MPR_API int64_t mpr_after(double seconds);
 MPR_API int mpr_sleep(int64_t deadline_ns);
 
 /* ---- the family ----------------------------------------------------------- */
+
+/* All functions may be called by several threads at once, also with handles on
+ * one object. What a caller keeps in structs of its own (a process, a message,
+ * a visit, …) is one thread's at a time. A process that is killed inside a call
+ * has done what the call does, or nothing of it, unless the call says
+ * otherwise. */
 
 /* Makes this process a member: of the family that made it, or of a new one.
  * Done by the first call that needs it; done again it does nothing.
@@ -73,8 +80,13 @@ MPR_API int mpr_is_member(void);
 /* An owner of locks within this process: a Lua state, or a thread. Numbers
  * are given out from 1; -EAGAIN when 2^18 are in use. */
 MPR_API int mpr_actor_new(uint32_t *actor);
+
+/* Gives the number back. What the actor still owns must be given up before, by
+ * the release or abandon of its kind. Nothing for 0. */
 MPR_API void mpr_actor_free(uint32_t actor);
 
+/* CPUs that this process may use, by its affinity and the quotas of its control
+ * groups; raw: those of the machine. At least 1. */
 MPR_API int mpr_cpu_count(int raw);
 
 /* Private memory that is fresh and will be written at once: asks the system
@@ -130,6 +142,8 @@ enum mpr_kind {
     MPR_KIND_SEQUENCE, /* the contents of a list */
     MPR_KIND_END,
 };
+
+/* "lock", "queue", …, for a kind below MPR_KIND_END. */
 MPR_API const char *mpr_kind_name(unsigned kind);
 
 struct mpr_stats {
@@ -142,6 +156,9 @@ struct mpr_stats {
     uint64_t objects[MPR_KIND_END]; /* by kind */
     uint64_t bytes[MPR_KIND_END];
 };
+
+/* How things stand in the family, each number at some instant within the call.
+ * Makes this process a member. */
 MPR_API int mpr_stats(struct mpr_stats *out);
 
 /* Checks every rule of the arena's structure: 0, or the number of the broken
@@ -255,6 +272,7 @@ typedef struct mpr_rlock {
     mpr_handle h;
 } mpr_rlock;
 
+/* -ENOMEM. */
 MPR_API int mpr_rlock_create(mpr_rlock *l, const char *name);
 
 /* 0, -EOWNERDEAD, -EDEADLK as above; -EOVERFLOW: 2^32 levels. */
@@ -263,6 +281,8 @@ MPR_API int mpr_rlock_acquire(mpr_rlock *l, uint32_t actor,
 
 /* -EPERM: actor does not own it. */
 MPR_API int mpr_rlock_release(mpr_rlock *l, uint32_t actor);
+
+/* As for a lock; depth: how often its owner has acquired it. */
 MPR_API void mpr_rlock_abandon(mpr_rlock *l, uint32_t actor);
 MPR_API int mpr_rlock_locked(const mpr_rlock *l);
 MPR_API int mpr_rlock_owner(const mpr_rlock *l, struct mpr_holder *out);
@@ -273,15 +293,20 @@ typedef struct mpr_event {
     mpr_handle h;
 } mpr_event;
 
+/* Not set yet. -ENOMEM. */
 MPR_API int mpr_event_create(mpr_event *e, const char *name);
 
 /* Wakes all who wait, also when it is cleared at once. Legal in a signal
  * handler. */
 MPR_API int mpr_event_set(mpr_event *e);
+
+/* 0. */
 MPR_API int mpr_event_clear(mpr_event *e);
+
+/* 1 or 0. */
 MPR_API int mpr_event_is_set(const mpr_event *e);
 
-/* 0: it is set, or was set while this waited. */
+/* 0: it is set, or was set while this waited; -ETIMEDOUT, -EINTR. */
 MPR_API int mpr_event_wait(mpr_event *e, int64_t deadline_ns);
 
 /* So many units. */
@@ -313,6 +338,7 @@ MPR_API int mpr_semaphore_drop(mpr_semaphore *s, uint32_t actor);
 /* What happens when the actor ends: what it holds comes back. */
 MPR_API void mpr_semaphore_abandon(mpr_semaphore *s, uint32_t actor);
 
+/* The units that could be acquired at some instant within the call. */
 MPR_API uint32_t mpr_semaphore_value(const mpr_semaphore *s);
 
 /* 1 and its bound, or 0: it has none. */
@@ -377,6 +403,8 @@ struct mpr_barrier_options {
 /* -EINVAL: parties. */
 MPR_API int mpr_barrier_create(mpr_barrier *b,
                                const struct mpr_barrier_options *options);
+
+/* timeout_ns, as its maker gave it. */
 MPR_API int64_t mpr_barrier_timeout(const mpr_barrier *b);
 
 /* Opens a handle on what the maker put there. -ENOENT. */
@@ -409,11 +437,13 @@ MPR_API int mpr_barrier_pass(mpr_barrier *b, struct mpr_barrier_visit *v);
 /* Leaves without having passed, which breaks it. Nothing when not inside. */
 MPR_API void mpr_barrier_leave(mpr_barrier *b, struct mpr_barrier_visit *v);
 
+/* Breaks it: who waits, and who comes later, gets -ECANCELED. 0. */
 MPR_API int mpr_barrier_abort(mpr_barrier *b);
 
-/* Those who wait get -ECANCELED; then it is whole again. */
+/* Those who wait get -ECANCELED; then it is whole again. 0. */
 MPR_API int mpr_barrier_reset(mpr_barrier *b);
 
+/* How many it is for, how many wait in it now, and whether it is broken. */
 MPR_API uint32_t mpr_barrier_parties(const mpr_barrier *b);
 MPR_API uint32_t mpr_barrier_waiting(const mpr_barrier *b);
 MPR_API int mpr_barrier_is_broken(const mpr_barrier *b);
@@ -458,7 +488,11 @@ struct mpr_message {
     int fixed;        /* buffer is the caller's */
     mpr_handle block; /* private */
 };
+
+/* Drops the objects that were not moved out; the memory stays for the next. */
 MPR_API void mpr_message_clear(struct mpr_message *m);
+
+/* The same, and frees the memory: m is as it started. */
 MPR_API void mpr_message_free(struct mpr_message *m);
 
 /* Makes of to another message with the objects of from, on which it has holds
@@ -474,6 +508,8 @@ struct mpr_batch {
     uint32_t capacity;       /* private */
     struct mpr_message room; /* private: the buffer and the refs of all */
 };
+
+/* As for a message. */
 MPR_API void mpr_batch_clear(struct mpr_batch *b);
 MPR_API void mpr_batch_free(struct mpr_batch *b);
 
@@ -533,6 +569,8 @@ typedef struct mpr_queue {
  * or NULL; cut to 31 bytes. -ENOMEM. */
 MPR_API int mpr_queue_create(mpr_queue *q, uint64_t bound, uint32_t tag,
                              const char *name);
+
+/* What its maker gave. */
 MPR_API uint32_t mpr_queue_tag(const mpr_queue *q);
 MPR_API uint64_t mpr_queue_bound(const mpr_queue *q); /* 0: none */
 
@@ -562,6 +600,8 @@ MPR_API uint64_t mpr_queue_size(const mpr_queue *q);
 /* Nothing more will be put: every put, in any process, returns -EPIPE from now
  * on; every get drains first. */
 MPR_API void mpr_queue_close(mpr_queue *q);
+
+/* Whether somebody closed it. */
 MPR_API int mpr_queue_closed(const mpr_queue *q);
 
 /* For those who count work and not messages: a message is unfinished from its
@@ -614,6 +654,7 @@ MPR_API int mpr_take(int listener, mpr_channel *c, struct mpr_address *peer,
                      int64_t deadline_ns);
 MPR_API int mpr_greet(mpr_channel *c, const void *key, size_t key_size);
 
+/* The other side of it: as mpr_accept, or -errno of connect. */
 MPR_API int mpr_connect(mpr_channel *c, const struct mpr_address *a,
                         const void *key, size_t key_size, int64_t deadline_ns);
 
@@ -628,7 +669,12 @@ MPR_API int mpr_channel_receive(mpr_channel *c, struct mpr_message *m,
 /* Over TCP: a peer whose machine says nothing for so many seconds is gone
  * (-EPIPE). The system finds that out; the peer need not do anything. */
 MPR_API int mpr_channel_keepalive(mpr_channel *c, int seconds);
+
+/* 1 when receive would find something (a message's begin, or the end), 0 when
+ * the deadline passed, -EINTR. */
 MPR_API int mpr_channel_poll(mpr_channel *c, int64_t deadline_ns);
+
+/* Closes the descriptor; nothing on one that is closed. */
 MPR_API void mpr_channel_close(mpr_channel *c);
 
 /* ---- waiting for many things -------------------------------------------------
@@ -776,6 +822,8 @@ MPR_API int mpr_log_line(mpr_log *l, int fd, const char *text, uint64_t size);
 /* Records have numbers, from 1. Those from first to last may be there. */
 MPR_API uint64_t mpr_log_first(const mpr_log *l);
 MPR_API uint64_t mpr_log_last(const mpr_log *l);
+
+/* How many records were not written (see mpr_log_write). */
 MPR_API uint64_t mpr_log_dropped(const mpr_log *l);
 
 /* -ENOENT: it was dropped, is overwritten, or is being written. */
@@ -824,11 +872,16 @@ typedef struct mpr_struct {
  * -ENOMEM. */
 MPR_API int mpr_struct_create(mpr_struct *s, const struct mpr_part *parts,
                               size_t count);
+
+/* Makes it of a handle that came in a message; takes it. */
 MPR_API void mpr_struct_attach(mpr_struct *s, mpr_handle *h);
 
 /* NULL: no such member. */
 MPR_API const struct mpr_member *
 mpr_layout_find(const struct mpr_layout *l, const char *name, size_t name_size);
+
+/* Of a member: its name, its layout when it is a Struct (or NULL), and the
+ * bytes of one of its cells. */
 MPR_API const char *mpr_member_name(const struct mpr_layout *l,
                                     const struct mpr_member *m);
 MPR_API const struct mpr_layout *mpr_member_layout(const struct mpr_layout *l,
@@ -922,6 +975,7 @@ MPR_API int mpr_memory_open(mpr_memory *m, const char *name);
  * gone; -ENOMEM: then it is open, but has no data. */
 MPR_API int mpr_memory_attach(mpr_memory *m, mpr_handle *h);
 
+/* Its name, without a slash; also after unlink. */
 MPR_API const char *mpr_memory_name(const mpr_memory *m);
 
 /* Takes the name away; whoever has the memory keeps it. -ENOENT: the name is
@@ -972,8 +1026,12 @@ MPR_API int mpr_shareable_create(mpr_shareable *l, const char *name,
 
 /* As mpr_memory_open; -EPROTO: no list lies there. */
 MPR_API int mpr_shareable_open(mpr_shareable *l, const char *name);
+
+/* Makes it of a handle that came in a message; takes it. As
+ * mpr_memory_attach. */
 MPR_API int mpr_shareable_attach(mpr_shareable *l, mpr_handle *h);
 
+/* Its length. */
 MPR_API uint64_t mpr_shareable_count(const mpr_shareable *l);
 
 /* How long a text in slot i (from 0) may be. */
@@ -988,6 +1046,7 @@ MPR_API int mpr_shareable_get(const mpr_shareable *l, uint64_t i, char *buf,
 MPR_API int mpr_shareable_set(const mpr_shareable *l, uint64_t i,
                               const struct mpr_item *item);
 
+/* Unmaps and closes it. */
 MPR_API void mpr_shareable_close(mpr_shareable *l);
 
 /* ---- frozen tables ---------------------------------------------------------------------------
@@ -1024,6 +1083,7 @@ MPR_API int mpr_frozen_pair(const mpr_frozen *f, uint64_t table,
 MPR_API int mpr_frozen_part(const mpr_frozen *f, uint64_t table,
                             mpr_frozen *part);
 
+/* Makes it of a handle that came in a message; takes it. */
 MPR_API void mpr_frozen_attach(mpr_frozen *f, mpr_handle *h);
 
 /* To make one: add the sizes of all that it will hold, create it, put each
@@ -1037,12 +1097,15 @@ struct mpr_frozen_shape {
     enum mpr_item_type uniform; /* all items are INTEGER, FLOAT, TEXT or TABLE;
                                  * NIL: they differ */
 };
+
+/* The bytes that such a table, or a text of that size, takes in the image. */
 MPR_API uint64_t mpr_frozen_table_size(const struct mpr_frozen_shape *shape);
 MPR_API uint64_t mpr_frozen_text_size(uint64_t size);
 
 /* -ENOMEM. name may be NULL. */
 MPR_API int mpr_frozen_create(mpr_frozen *f, uint64_t size, const char *name);
 
+/* Each at its place, once. */
 MPR_API void mpr_frozen_put_text(mpr_frozen *f, uint64_t place,
                                  const char *text, uint64_t size);
 MPR_API void mpr_frozen_put_table(mpr_frozen *f, uint64_t place,
@@ -1057,6 +1120,8 @@ MPR_API int mpr_frozen_put_item(mpr_frozen *f, uint64_t table, uint64_t index,
 MPR_API int mpr_frozen_put_entry(mpr_frozen *f, uint64_t table,
                                  const struct mpr_item *key,
                                  const struct mpr_item *value);
+
+/* From now on it is read only; root: the place of the table it means. */
 MPR_API void mpr_frozen_seal(mpr_frozen *f, uint64_t root);
 
 /* ---- processes -----------------------------------------------------------------
@@ -1129,6 +1194,7 @@ __attribute__((noreturn))
 MPR_API void
 mpr_process_exit(mpr_process *self, int code);
 
+/* Whether it is not over: 1 also before it was forked. Anyone may ask. */
 MPR_API int mpr_process_alive(mpr_process *p);
 
 /* 0..255, or -N when signal N ended it; -EAGAIN: it is not over, or nobody
@@ -1145,6 +1211,7 @@ MPR_API int mpr_process_signal(mpr_process *p, int signo);
 /* A descriptor that is readable for good once it ended; the object's own. */
 MPR_API int mpr_process_sentinel(mpr_process *p);
 
+/* What its creator gave; pid: 0 before it was forked. */
 MPR_API int mpr_process_daemon(const mpr_process *p);
 MPR_API const char *mpr_process_name(const mpr_process *p);
 MPR_API int mpr_process_pid(const mpr_process *p);
@@ -1221,6 +1288,7 @@ MPR_API void mpr_pool_close(mpr_pool *p);
 /* Whether this process made it. */
 MPR_API int mpr_pool_is_mine(const mpr_pool *p);
 
+/* Its state now: it only ever moves on. */
 MPR_API enum mpr_pool_state mpr_pool_state(const mpr_pool *p);
 
 /* Moves the pool on to the state; nothing when it is past it. */
@@ -1281,7 +1349,11 @@ typedef struct mpr_note {
     mpr_handle h;
     uint64_t owner; /* private */
 } mpr_note;
+
+/* -ENOMEM, -EMSGSIZE. */
 MPR_API int mpr_note_create(mpr_note *n, const struct mpr_parcel *parcel);
+
+/* Drops the handle; jobs that were made with it keep it. */
 MPR_API void mpr_note_close(mpr_note *n);
 
 /* The note's message; m is valid as long as somebody holds the note. -ENOMEM,
@@ -1362,6 +1434,8 @@ enum mpr_cancelled {
     MPR_CANCELLED_QUEUED,  /* it will not be begun */
     MPR_CANCELLED_RUNNING, /* its worker goes on, in the given seat */
 };
+
+/* The task is not to be done; seat: of the worker that is doing it. */
 MPR_API enum mpr_cancelled mpr_job_cancel(mpr_job *j, uint32_t task, int *seat);
 
 /* Interrupts that worker if it still does that task; one that does not end
@@ -1401,6 +1475,8 @@ struct mpr_result {
     uint8_t small[12]; /* private */
     void *note;
 };
+
+/* What became of a task; *out says more unless it is OPEN. Never waits. */
 MPR_API enum mpr_result_state mpr_job_result(const mpr_job *j, uint32_t task,
                                              struct mpr_result *out);
 
@@ -1420,6 +1496,8 @@ struct mpr_job_stats {
     int failed;             /* a task did */
     uint32_t first_failure; /* the first in time, then */
 };
+
+/* How far a job is. Never waits. */
 MPR_API void mpr_job_look(const mpr_job *j, struct mpr_job_stats *out);
 
 #define MPR_ANY_TASK UINT64_MAX
@@ -1512,6 +1590,7 @@ MPR_API void mpr_worker_limit(mpr_worker *w, int64_t timeout_ns,
  * come before it goes on meanwhile. */
 MPR_API void mpr_worker_weary(mpr_worker *w);
 
+/* The number that the worker has for good (mpr_pool_seat). */
 MPR_API uint32_t mpr_worker_number(const mpr_worker *w);
 
 /* ---- workers made by a fork, for programs in C */
@@ -1645,6 +1724,8 @@ struct mpr_writer {
 
 /* Makes room for size more bytes: 0, or -ENOMEM (nothing changed). */
 MPR_API int mpr_writer_grow(struct mpr_writer *w, size_t size);
+
+/* Frees its memory: w is as it started. */
 MPR_API void mpr_writer_free(struct mpr_writer *w);
 
 static inline int mpr_writer_need(struct mpr_writer *w, size_t size)
@@ -1902,9 +1983,14 @@ MPR_API int mpr_dict_incr(mpr_dict *d, const struct mpr_key *key,
  * computes and replaces, when others were faster too often. One key of a dict
  * at a time: -EBUSY. d->actor is not 0. */
 MPR_API int mpr_dict_reserve(mpr_dict *d, const struct mpr_key *key);
+
+/* Ends it; nothing when d->actor has no reservation here. */
 MPR_API void mpr_dict_release(mpr_dict *d);
 
+/* How many keys it has, those past their time limit not counted. */
 MPR_API int64_t mpr_dict_len(mpr_dict *d);
+
+/* Removes all keys. */
 MPR_API void mpr_dict_clear(mpr_dict *d);
 
 /* A copy of a dict or list as it was at one instant; starts as {0}. */
@@ -1920,6 +2006,8 @@ struct mpr_snapshot {
     uint64_t ref_count, ref_capacity;
     int is_dict, is_raw;
 };
+
+/* -ENOMEM. */
 MPR_API int mpr_dict_snapshot(mpr_dict *d, struct mpr_snapshot *s);
 
 /* The next pair, as they were inserted, or the next item of a list: 1; 0 at
@@ -1927,6 +2015,8 @@ MPR_API int mpr_dict_snapshot(mpr_dict *d, struct mpr_snapshot *s);
  * longer than its next use. */
 MPR_API int mpr_snapshot_next(struct mpr_snapshot *s, struct mpr_key *key,
                               struct mpr_message *m);
+
+/* Frees it: s is as it started. */
 MPR_API void mpr_snapshot_free(struct mpr_snapshot *s);
 
 /* ---- lists -------------------------------------------------------------------
@@ -1945,7 +2035,11 @@ typedef struct mpr_list {
 
 /* name is cut to 31 bytes, NULL is none. -ENOMEM. */
 MPR_API int mpr_list_create(mpr_list *l, const char *name);
+
+/* How many items it has. */
 MPR_API uint64_t mpr_list_len(mpr_list *l);
+
+/* An item, or as mpr_dict_object. */
 MPR_API int mpr_list_get(mpr_list *l, uint64_t index, struct mpr_message *m);
 MPR_API uint64_t mpr_list_object(mpr_list *l, uint64_t index);
 
@@ -1973,8 +2067,11 @@ MPR_API int mpr_list_remove(mpr_list *l, const struct mpr_parcel *equal,
 MPR_API uint64_t mpr_list_find(mpr_list *l, uint64_t index,
                                const struct mpr_parcel *equal);
 MPR_API uint64_t mpr_list_count(mpr_list *l, const struct mpr_parcel *equal);
+
+/* Removes all items. */
 MPR_API int mpr_list_clear(mpr_list *l);
 
+/* -ENOMEM. */
 MPR_API int mpr_list_snapshot(mpr_list *l, struct mpr_snapshot *s);
 
 /* Puts the item that has index order[i] now at i + 1, if the list is still as
@@ -1985,6 +2082,8 @@ MPR_API int mpr_list_arrange(mpr_list *l, uint64_t version,
 /* Keeps all others from changing the list until release: -EBUSY. l->actor is
  * not 0. */
 MPR_API int mpr_list_reserve(mpr_list *l);
+
+/* Ends it; nothing when l->actor has no reservation here. */
 MPR_API void mpr_list_release(mpr_list *l);
 
 #ifdef __cplusplus
