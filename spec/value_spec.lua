@@ -403,7 +403,8 @@ describe("mp.Value", function()
           "bad argument #1 to 'acquire' (timeout must not be NaN)", 1, true)
         assert.error_matches(function() x:hold "soon" end,
           "bad argument #1 to 'hold' (number expected, got string)", 1, true)
-        assert.error_matches(function() x:release() end, "attempt to release an RLock that is not owned")
+        assert.error_matches(function() x:release() end,
+          "attempt to release an RLock that is not owned")
       end
     end)
 

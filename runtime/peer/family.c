@@ -22,7 +22,7 @@ static uint32_t creator_pid(const struct mpri_slot *s)
 
 static bool look_at(uint32_t slot, struct mpr_relative *r)
 {
-    const struct mpri_slot *s = mpri_slot(slot);
+    struct mpri_slot *s = mpri_slot(slot);
     uint32_t life = mpri_load_acq(&s->life);
 
     if ((life & 3) != MPRI_SLOT_LIVE || !mpri_peer_alive(slot))
@@ -34,9 +34,9 @@ static bool look_at(uint32_t slot, struct mpr_relative *r)
     r->worker = (int)mpri_load_rlx(&s->worker);
     memcpy(r->name, s->name, sizeof r->name);
     r->name[sizeof r->name - 1] = '\0';
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    /* Otherwise what was read may have been the next one's. */
-    return mpri_load_rlx(&s->life) == life;
+    /* Otherwise what was read may have been the next one's. An exchange stays
+     * behind the reads above, a load would not. */
+    return mpri_or_seq(&s->life, 0) == life;
 }
 
 uint32_t mpr_family(struct mpr_relative *out, uint32_t max)
