@@ -4,6 +4,7 @@
 #include "life/guard.h"
 #include "life/hold.h"
 #include "life/kind.h"
+#include "mem/segment.h"
 #include "mem/tx.h"
 #include "os/os.h"
 
@@ -14,8 +15,8 @@
 /* Handles that are opened in one go: the arena lock is not held for longer. */
 enum { SHORT_WHILE = 64 };
 
-/* Bytes from which on the kernel is asked for all pages at once. */
-static const uint64_t READY_FROM = 1 << 18;
+/* Bytes from which on the kernel is asked for all pages at once, or to copy. */
+static const uint64_t LONG = 1 << 18;
 
 void mpri_parcel_copy(const struct mpr_parcel *p, void *to)
 {
@@ -147,20 +148,34 @@ void mpri_message_register(void)
     mpri_kind_register(MPR_KIND_MESSAGE, &message);
 }
 
+/* Copies the parcel's bytes to where the block has its own. */
+static void fill(const struct mpr_parcel *p, uint8_t *to, bool fresh)
+{
+    uint64_t off = mpri_off(to);
+
+    if (fresh && mpri_parcel_size(p) >= LONG &&
+        mpri_shm_write(mpri_map.fd, off, p->bytes, p->size) == 0 &&
+        mpri_shm_write(mpri_map.fd, off + p->size, p->more, p->more_size) == 0)
+        return;
+    if (mpri_parcel_size(p) >= LONG)
+        mpri_pages_ready(to, mpri_parcel_size(p));
+    mpri_parcel_copy(p, to);
+}
+
 int mpri_message_block(const struct mpr_parcel *p, mpr_handle *block)
 {
     struct mpri_message_refs *refs;
     uint64_t head = p->ref_count ? sizeof *refs + p->ref_count * 8ULL : 0;
     uint64_t size = mpri_parcel_size(p);
+    bool fresh;
     int err = size < p->size
                   ? -ENOMEM
-                  : mpri_block_create(head + size, MPRI_BLOCK_PRIVATE, block);
+                  : mpri_block_create_fresh(head + size, MPRI_BLOCK_PRIVATE,
+                                            block, &fresh);
 
     if (err < 0)
         return err;
-    if (size >= READY_FROM)
-        mpri_pages_ready(mpri_data(block), head + size);
-    mpri_parcel_copy(p, (uint8_t *)mpri_data(block) + head);
+    fill(p, (uint8_t *)mpri_data(block) + head, fresh);
     MPRI_TESTPOINT("message.copied");
     if (p->ref_count == 0)
         return 0;

@@ -4,6 +4,7 @@
 #include "base/test.h"
 
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 static const struct mpr_process_options plain = {.name = "child"};
 
@@ -625,6 +626,39 @@ static void many_queues(void)
     end(&first);
 }
 
+/* Whole wherever the bytes go: into memory that is fresh or used, and where a
+ * limit on files does not allow the short way. */
+static void long_ones(void)
+{
+    static const uint64_t sizes[] = {(1 << 18) - 1, 1 << 18, 3000001, LONGEST};
+    struct rlimit old, small;
+    struct mpr_message m = {0};
+    mpr_queue q, object;
+
+    CHECK(getrlimit(RLIMIT_FSIZE, &old) == 0);
+    small = (struct rlimit){4096, old.rlim_max};
+    begin(&q, 0);
+    CHECK_IS(mpr_queue_create(&object, 0, 0, NULL), 0);
+    for (uint32_t i = 0; i < 16; i++) {
+        const mpr_handle *ref = i % 2 ? &object.h : NULL;
+
+        CHECK(setrlimit(RLIMIT_FSIZE, i / 4 % 2 ? &small : &old) == 0);
+        /* Two at once: the second time one of them finds used memory. */
+        for (uint32_t k = 0; k < 1 + i % 2; k++)
+            CHECK_IS(put(&q, (struct head){i, k}, sizes[i % 4], ref, 0), 0);
+        for (uint32_t k = 0; k < 1 + i % 2; k++) {
+            CHECK_IS(mpr_queue_get(&q, &m, 0), 0);
+            CHECK_IS(check(&m).number, k);
+            CHECK_IS(m.size, sizes[i % 4]);
+            CHECK_IS(m.ref_count, i % 2);
+        }
+    }
+    CHECK(setrlimit(RLIMIT_FSIZE, &old) == 0);
+    mpr_message_free(&m);
+    mpr_handle_close(&object.h);
+    end(&q);
+}
+
 int main(void)
 {
     if (!TEST_FORKS)
@@ -642,5 +676,6 @@ int main(void)
     RUN(killed_with_10_megabytes);
     RUN(a_crowd);
     RUN(many_queues);
+    RUN(long_ones);
     return 0;
 }

@@ -53,11 +53,11 @@ static int create_small(uint64_t size, uint64_t flags, uint64_t *off,
 }
 
 static int create_large(uint64_t size, uint64_t flags, uint64_t *off,
-                        uint32_t *entry, bool *zero)
+                        uint32_t *entry, bool *fresh)
 {
     uint64_t all = size + sizeof(struct mpri_block);
     uint64_t pages = (all + MPRI_PAGE - 1) / MPRI_PAGE, page;
-    int err = mpri_run_take(pages, &page, entry, zero);
+    int err = mpri_run_take(pages, &page, entry, fresh);
 
     if (err < 0)
         return err;
@@ -67,13 +67,14 @@ static int create_large(uint64_t size, uint64_t flags, uint64_t *off,
     return 0;
 }
 
-int mpri_block_create(uint64_t size, unsigned flags, mpr_handle *h)
+int mpri_block_create_fresh(uint64_t size, unsigned flags, mpr_handle *h,
+                            bool *fresh)
 {
     uint64_t private = flags & MPRI_BLOCK_PRIVATE ? MPRI_HOLD_PRIVATE : 0, off;
     uint32_t entry;
-    bool zero = false;
     int err;
 
+    *fresh = false;
     if (size > mpri_map.size) /* with the header it may wrap; never fits */
         return -ENOMEM;
     if (MPRI_SHORT("memory.block"))
@@ -83,15 +84,22 @@ int mpri_block_create(uint64_t size, unsigned flags, mpr_handle *h)
         return err;
     err = size + sizeof(struct mpri_block) <= MPRI_SMALL_MAX
               ? create_small(size, private, &off, &entry)
-              : create_large(size, private, &off, &entry, &zero);
+              : create_large(size, private, &off, &entry, fresh);
     mpri_guard_unlock();
     if (err < 0)
         return err;
     mpri_handle_open(h, off, entry);
-    if (flags & MPRI_BLOCK_ZERO && !zero)
+    if (flags & MPRI_BLOCK_ZERO && !*fresh)
         memset(mpri_data(h), 0, size);
     MPRI_TESTPOINT("block.created");
     return 0;
+}
+
+int mpri_block_create(uint64_t size, unsigned flags, mpr_handle *h)
+{
+    bool fresh;
+
+    return mpri_block_create_fresh(size, flags, h, &fresh);
 }
 
 void mpri_block_become(mpr_handle *h, unsigned kind)

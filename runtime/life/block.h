@@ -64,6 +64,11 @@ static inline void *mpri_data(const mpr_handle *h)
 enum { MPRI_BLOCK_ZERO = 1, MPRI_BLOCK_PRIVATE = 2 };
 int mpri_block_create(uint64_t size, unsigned flags, mpr_handle *h);
 
+/* The same; fresh: its memory came from the system just now, and nobody has
+ * touched it yet, but for the header. */
+int mpri_block_create_fresh(uint64_t size, unsigned flags, mpr_handle *h,
+                            bool *fresh);
+
 /* The block is initialised: it is of this kind from now on. Done before any
  * other process can know the block, and before words in it hold other blocks:
  * only its kind's destroy knows how to drop those. */

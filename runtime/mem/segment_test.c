@@ -208,6 +208,41 @@ static void gives_memory_back(void)
     mpri_segment_close();
 }
 
+/* Soft limits may be raised again. */
+static void limit_files(rlim_t size)
+{
+    struct rlimit r;
+
+    CHECK(getrlimit(RLIMIT_FSIZE, &r) == 0);
+    r.rlim_cur = size < r.rlim_max ? size : r.rlim_max;
+    CHECK(setrlimit(RLIMIT_FSIZE, &r) == 0);
+}
+
+static void writes_beside_the_mapping(void)
+{
+    enum { SIZE = (3 << 20) + 7, AT = (16 << 20) + 100 };
+    char *bytes = malloc(SIZE);
+
+    CHECK(bytes != NULL);
+    for (int i = 0; i < SIZE; i++)
+        bytes[i] = (char)(i % 251);
+    CHECK_IS(mpri_segment_create(64 * MIB), 0);
+    CHECK_IS(mpri_shm_back(mpri_map.fd, 16 * MIB, 4 * MIB), 0);
+    mpri_map.base[AT - 1] = 5;
+    CHECK_IS(mpri_shm_write(mpri_map.fd, AT, bytes, SIZE), 0);
+    CHECK(memcmp(mpri_map.base + AT, bytes, SIZE) == 0);
+    CHECK(mpri_map.base[AT - 1] == 5 && mpri_map.base[AT + SIZE] == 0);
+    CHECK_IS(mpri_shm_write(mpri_map.fd, AT, NULL, 0), 0);
+    /* A limit that came later is no signal. */
+    limit_files(AT + 1);
+    CHECK_IS(mpri_shm_write(mpri_map.fd, AT, "xy", 2), -EFBIG);
+    CHECK_IS(mpri_shm_write(mpri_map.fd, AT, "x", 1), 0);
+    limit_files(RLIM_INFINITY);
+    CHECK(mpri_map.base[AT] == 'x' && mpri_map.base[AT + 1] == bytes[1]);
+    mpri_segment_close();
+    free(bytes);
+}
+
 int main(void)
 {
     test_begin(60);
@@ -218,5 +253,6 @@ int main(void)
     RUN(is_adopted_elsewhere);
     RUN(backs_under_signals);
     RUN(gives_memory_back);
+    RUN(writes_beside_the_mapping);
     return 0;
 }

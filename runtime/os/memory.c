@@ -93,6 +93,27 @@ int mpri_shm_read(int fd, uint64_t off, void *buf, uint64_t size)
     return 0;
 }
 
+int mpri_shm_write(int fd, uint64_t off, const void *buf, uint64_t size)
+{
+    /* While a piece is written no other process can back memory. */
+    enum { PIECE = 1 << 20 };
+
+    /* Beyond the limit pwrite would raise a signal. */
+    if (off + size > mpri_limit_file())
+        return -EFBIG;
+    for (uint64_t done = 0; done < size;) {
+        uint64_t left = size - done;
+        ssize_t n = pwrite(fd, (const char *)buf + done,
+                           left < PIECE ? left : PIECE, (off_t)(off + done));
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0)
+            done += (uint64_t)n;
+    }
+    return 0;
+}
+
 int mpri_shm_back(int fd, uint64_t off, uint64_t size)
 {
     uint64_t piece = size;

@@ -57,6 +57,11 @@ int mpri_shm_inode(int fd, uint64_t *inode);
 /* Copies [off, off+size) of it without mapping it. -EIO: it is shorter. */
 int mpri_shm_read(int fd, uint64_t off, void *buf, uint64_t size);
 
+/* Copies buf to [off, off+size). Into memory that was backed just now this is
+ * cheaper than a copy through the mapping, for which the kernel writes zeros
+ * first, and maps each page. On -errno some of it may be written. */
+int mpri_shm_write(int fd, uint64_t off, const void *buf, uint64_t size);
+
 /* Gives [off, off+size) backing, so that touching it cannot fail later:
  * -ENOMEM when there is not enough. Backed parts stay as they are. */
 int mpri_shm_back(int fd, uint64_t off, uint64_t size);
