@@ -587,6 +587,28 @@ describe("mp.Manager", function()
       assert.equal(0, keep:get())
     end))
 
+    it("goes though a forked child lives that cannot reach its proxy", within(10, function()
+      local m <close> = make()
+      local go <const> = mp.Event()
+      local keep <close> = m:Counter(3)
+      local from, to <close> = mp.Pipe()
+      local child
+      do
+        local c <close> = m:Counter()
+        c:add(1)
+        child = mp.spawn(function(conn)
+          local later <close> = conn:recv() -- of the same manager
+          go:wait()
+          return later:get()
+        end, from)
+      end
+      helper.eventually(2, function() return count(m) == 1 end)
+      to:send(keep)
+      go:set()
+      assert.equal(3, child:result())
+      from:close()
+    end))
+
     it("lives as long as a message carries its proxy", within(10, function()
       local m <close> = make()
       local q = mp.Queue()
