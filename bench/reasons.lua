@@ -10,7 +10,7 @@ return {
   ["process.forkserver_heap"] = "The same as without the heap, which the fork server does not "
     .. "have; the ratio asked for is that to a slower CPython.",
   ["process.spawn"] = "Of 1.6 ms the stock interpreter's start and end take 1.0, mp's module 0.3, "
-    .. "to compile a child's part of mp in Lua 0.2; 1.3 would be wanted to beat CPython by as much.",
+    .. "a child's part of mp in Lua 0.2 to compile; to beat CPython by as much, 1.3 were wanted.",
   ["codec.encode_integer"] = "A call from Lua to C and a new string cost most of it.",
   ["codec.decode_integer"] = "A call from Lua to C costs half of it.",
   ["codec.encode_string"] = "A call from Lua to C and a new string, which Lua hashes, cost most "
