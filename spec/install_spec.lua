@@ -37,6 +37,10 @@ describe("installed", function()
       local mp = require "mp"
       print(mp._VERSION, package.searchpath("mp.core", package.cpath))
       assert(not package.searchpath("mp", package.path), "another mp is in the way")
+      for _, method in ipairs { "fork", "forkserver", "spawn" } do
+        local p <close> = mp.get_context(method).spawn(function(n) return n + 1 end, 1)
+        assert(p:result() == 2)
+      end
     ]], { env = { LUA_PATH = "/nowhere/?.lua", LUA_CPATH = root .. "/one/?.so" } })
     assert.equal("", r.err)
     assert.matches("^" .. require("mp")._VERSION:gsub("%p", "%%%0") .. "\tnil", r.out)
@@ -65,6 +69,11 @@ describe("installed", function()
     } })
     assert.equal("", r.err)
     assert.equal(require("mp")._VERSION .. "\n", r.out)
+
+    -- The program finds the module beside itself.
+    local clean <const> = "env -u LUA_PATH_5_4 -u LUA_CPATH_5_4 LUA_PATH=/x LUA_CPATH=/x "
+    assert.equal("4\n9\n", sh(("printf '2\\n3\\n' | %s%s/prefix/bin/mp map 'x * x'")
+      :format(clean, root)))
 
     sh(("mkdir %s/user"):format(root))
     for name, text in pairs {

@@ -36,10 +36,9 @@ local function command()
       0
     )
   end
-  local code = ("package.path=%q package.cpath=%q require 'mp.child'"):format(
-    package.path,
-    package.cpath
-  )
+  -- Where all of mp is one file, mp brings its modules.
+  local code = ("package.path=%q package.cpath=%q "):format(package.path, package.cpath)
+    .. "local _ = package.searchpath('mp.child', package.path) or require 'mp' require 'mp.child'"
   return { executable or core.executable(), "-e", code }
 end
 
