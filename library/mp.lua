@@ -933,6 +933,10 @@ function semaphore:with(f, ...) end
 ---@return boolean locked
 function semaphore:locked() end
 
+--- The same as the field `value`, by Python's name.
+---@return integer units
+function semaphore:get_value() end
+
 --- Ends this process's use of it.
 function semaphore:close() end
 
