@@ -282,6 +282,33 @@ describe("mp.dumps and mp.loads", function()
       package.loaded["spec.codec.replaced"] = nil
     end)
 
+    -- A table may lie where the one of a module that is gone lay.
+    it("notice a module that took the place of another", function()
+      local function load(name, module)
+        function module.f()
+          return name
+        end
+        package.loaded[name] = module
+        local same <const> = module.f == roundtrip(module.f)
+        package.loaded[name] = nil
+        return same
+      end
+      local place
+      do
+        local first <const> = {}
+        place = ("%p"):format(first)
+        assert.is_true(load("spec.codec.first", first))
+      end
+      collectgarbage()
+      local others <const> = {}
+      for i = 1, 2000 do
+        others[i] = {}
+        if ("%p"):format(others[i]) == place then
+          assert.is_true(load("spec.codec.second", others[i]))
+        end
+      end
+    end)
+
     it("require the module where it is not loaded", function()
       package.preload["spec.codec.late"] = function(name)
         return { name = name, f = string.rep }

@@ -93,6 +93,7 @@ void mpl_codec_init(lua_State *L, struct mpl_codec *c)
     memset(c, 0, sizeof *c);
     c->classes = new_table(L, "k");
     c->modules = new_table(L, "k");
+    c->loaded = new_table(L, NULL);
     c->codes = new_table(L, "k");
     c->functions = new_table(L, NULL);
 }

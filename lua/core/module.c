@@ -3,9 +3,11 @@
  * receiver requires the module and takes its own.
  *
  * names: a table from these values to "module\0field\0field". It is made from
- * package.loaded when that has changed; each use of an entry is checked, so a
- * field that was replaced since is not sent as what it was. Functions that the
- * script made global travel by value: nobody can require the script. */
+ * package.loaded when that has changed; the modules of then are kept, so that
+ * no new one lies where an old one lay and is taken for it. Each use of an entry
+ * is checked, so a field that was replaced since is not sent as what it was.
+ * Functions that the script made global travel by value: nobody can require the
+ * script. */
 
 #include "encode.h"
 
@@ -137,7 +139,8 @@ static void name_fields(lua_State *L, int names, int loaded,
     }
 }
 
-/* Fills the table at names. loaded: a set of the modules, for the time. */
+/* Fills the table at names. Pushes the modules, each with a name of its own:
+ * while these live, no other module has the address of one. */
 static void name_all(lua_State *L, int names, int package_loaded)
 {
     const void *globals;
@@ -153,8 +156,8 @@ static void name_all(lua_State *L, int names, int package_loaded)
     lua_rawset(L, loaded);
     lua_pushnil(L);
     while (lua_next(L, package_loaded)) {
-        if (lua_istable(L, -1)) {
-            lua_pushboolean(L, 1);
+        if (lua_istable(L, -1) || lua_isfunction(L, -1)) {
+            lua_pushvalue(L, -2);
             lua_rawset(L, loaded);
         } else {
             lua_pop(L, 1);
@@ -174,19 +177,22 @@ static void name_all(lua_State *L, int names, int package_loaded)
         }
         lua_pop(L, 1);
     }
-    lua_pop(L, 2);
+    lua_remove(L, loaded - 1);
 }
 
-/* A number that changes with what is in the table on the top. */
+/* A number that changes with what is in the table on the top, as long as what
+ * was in it lives. */
 static uint64_t fingerprint(lua_State *L)
 {
     uint64_t sum = 1;
 
     lua_pushnil(L);
     while (lua_next(L, -2)) {
+        uint64_t k = (uint64_t)(uintptr_t)lua_topointer(L, -2);
         uint64_t v = (uint64_t)(uintptr_t)lua_topointer(L, -1);
 
-        sum += (v ^ v >> 7) * 0x9e3779b97f4a7c15u;
+        v += k * 0xff51afd7ed558ccdu;
+        sum += (v ^ v >> 29) * 0x9e3779b97f4a7c15u;
         lua_pop(L, 1);
     }
     return sum;
@@ -212,6 +218,7 @@ static void modules_push(lua_State *L, struct mpl_codec *c, bool anew)
         lua_setfield(L, -2, "__mode");
         lua_setmetatable(L, -2);
         name_all(L, package_loaded + 1, package_loaded);
+        lua_rawseti(L, LUA_REGISTRYINDEX, c->loaded);
         lua_rawseti(L, LUA_REGISTRYINDEX, c->modules);
         c->modules_were = now;
     }

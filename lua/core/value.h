@@ -33,6 +33,7 @@ struct mpl_codec {
     /* References in the registry: */
     int classes;   /* name -> metatable, metatable -> name */
     int modules;   /* what is loaded -> its name (module.c) */
+    int loaded;    /* the modules that these names were made of */
     int codes;     /* weak: Lua function -> its bytecode (function.c) */
     int functions; /* hash of bytecode -> function without upvalues */
     unsigned function_count; /* in that table */
@@ -47,7 +48,7 @@ enum mpl_flags {
                         * tostring text, a table whose metatable cannot
                         * without it */
     MPL_SOCKET = MPL_STRING | 16, /* the same over a socket */
-    MPL_LEND = 8,      /* a value that is a long string is not copied: the
+    MPL_LEND = 8, /* a value that is a long string is not copied: the
                         * parcel is valid while the value is on the stack */
 };
 
