@@ -373,7 +373,8 @@ describe("the reference's options", function()
     for path in io.popen("ls lua/core/*.c"):lines() do
       for list in helper.read_file(path):gmatch "known%[%] = {(.-)}" do
         for option in list:gmatch '"([%w_]+)"' do
-          assert(documented[option], ("%s: option '%s' is not in the reference"):format(path, option))
+          local missing = ("%s: option '%s' is not in the reference"):format(path, option)
+          assert(documented[option], missing)
         end
       end
     end

@@ -25,7 +25,6 @@ function Imap.new(pool, items, n, plan, policy, ordered)
     ordered = ordered,
     chunk = policy.chunk or 1,
     adaptive = not policy.chunk,
-    over = n == 0,
     pulled = 0, -- items
     over = n == 0, -- nothing is left to be pulled
     returned = 0, -- results

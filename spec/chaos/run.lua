@@ -17,7 +17,15 @@ local short <const> = arg[2]
 local seed <const> = tonumber(os.getenv "MP_SEED") or os.time()
 local SIGSTOP <const>, SIGCONT <const> = 19, 18
 
-local counts = { rounds = 0, killed = 0, stopped = 0, terminated = 0, points = 0, started = 0, lacking = 0 }
+local counts = {
+  rounds = 0,
+  started = 0,
+  killed = 0,
+  stopped = 0,
+  terminated = 0,
+  points = 0,
+  lacking = 0,
+}
 
 local function make_world()
   local world = {}
