@@ -36,7 +36,6 @@ MPRI_NEAR void mpri_child_parent(uint32_t slot, int pid)
 MPRI_NEAR void mpri_child_begin(uint32_t slot, uint32_t generation, int daemon,
                                 uint32_t parent_pid)
 {
-    MPRI_TESTPOINT("child.forked");
     mpri_child_parent(slot, (int)parent_pid);
     if (daemon && mpri_end_with_parent((pid_t)parent_pid, SIGKILL) < 0)
         _exit(CANNOT_START);

@@ -155,10 +155,15 @@ void mpri_process_started(struct mpr_process *p, int pid)
 MPRI_NEAR static int fork_prepared(struct mpr_process *p)
 {
     struct mpri_process *d = mpri_process_data(&p->h);
+    /* The child has them from its stack: when we are killed before it has its
+     * slot, the reaper gives that away, and d with it. */
+    uint32_t slot = d->slot, generation = d->generation;
+    uint32_t creator_pid = d->creator_pid;
+    int daemon = d->daemon && !d->served, err;
     sigset_t all, before;
     pid_t pid;
-    int err = mpri_hold_inherit(d->slot, d->generation);
 
+    err = mpri_hold_inherit(slot, generation);
     if (err < 0)
         return err;
     MPRI_TESTPOINT("process.inherited");
@@ -169,8 +174,8 @@ MPRI_NEAR static int fork_prepared(struct mpr_process *p)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pid = fork();
     if (pid == 0) {
-        mpri_child_begin(d->slot, d->generation, d->daemon && !d->served,
-                         d->creator_pid);
+        MPRI_TESTPOINT("child.forked");
+        mpri_child_begin(slot, generation, daemon, creator_pid);
         mpri_store_rlx(&d->pid, (uint32_t)mpri_self.pid);
         return MPR_IN_CHILD;
     }

@@ -1,0 +1,62 @@
+-- A child that comes to life after its parent was killed: its place in the family
+-- was given to another meanwhile, and so was the memory that said which it was.
+local core = require "mp.core"
+local helper = require "spec.helper"
+local mp = require "mp"
+local within <const> = helper.within
+
+local SIGSTOP <const>, SIGCONT <const> = 19, 18
+
+local function state_of(pid)
+  local file <close> = io.open(("/proc/%d/stat"):format(pid))
+  return file and file:read("a"):match "%) (%a)" or "gone"
+end
+
+local function child_of(pid)
+  local file <close> = io.open(("/proc/%d/task/%d/children"):format(pid, pid))
+  return file and math.tointeger(tonumber((file:read("a"):match "%d+")))
+end
+
+-- A process whose only child stopped before it did anything, and that child.
+local function start_stopped(target)
+  local fork <const> = mp.get_context "fork"
+  core.testpoint("child.forked", 1, SIGSTOP)
+  local p <const> = fork.Process { target = target }
+  p:start()
+  core.testpoint()
+  helper.eventually(5, function() return state_of(p.pid) == "T" end)
+  return p
+end
+
+describe("a child that is late", function()
+  before_each(helper.baseline)
+  after_each(helper.leaks)
+
+  it("does not take another's place in the family", within(60, function()
+    for _ = 1, 5 do
+      local parent <const> = mp.get_context("fork").Process {
+        target = function()
+          start_stopped(function() os.exit(1) end)
+          mp.sleep(100)
+        end,
+      }
+      parent:start()
+      local late
+      helper.eventually(10, function()
+        late = child_of(parent.pid)
+        return late and state_of(late) == "T"
+      end)
+      parent:kill()
+      parent:join()
+      parent:close()
+      core.sweep()
+      local heir <const> = start_stopped(function() end)
+      core.kill(late, SIGCONT)
+      helper.eventually(10, function() return ("gone Z"):find(state_of(late), 1, true) end)
+      core.kill(heir.pid, SIGCONT)
+      assert(heir:join(20))
+      assert.equal(0, heir.exitcode)
+      heir:close()
+    end
+  end))
+end)
