@@ -26,9 +26,9 @@ function actors.producer(world)
   for i = 1, math.huge do
     local item = { from = me, i = i, payload = payload(random_size()) }
     if math.random(8) == 1 then
-      local a, b = mp.Pipe()
+      local a, b = assert(mp.Pipe())
       item.conn = b
-      a:send(i)
+      assert(a:send(i))
       a:close()
       world.queue:put(item, 0.2)
       b:close()
@@ -112,9 +112,9 @@ end
 function actors.parent()
   while true do
     local p <const> = mp.Process { target = mp.sleep, args = { 0.002 } }
-    p:start()
+    assert(p:start())
     local d <const> = mp.Process { target = mp.sleep, args = { 100 }, daemon = true }
-    d:start()
+    assert(d:start())
     p:join()
     d:kill()
     d:join()
@@ -126,11 +126,11 @@ function actors.maker()
   while true do
     local kept = {}
     for i = 1, math.random(30) do
-      kept[i] = { mp.Pipe() }
+      kept[i] = { assert(mp.Pipe()) }
     end
     if mp.Queue then
-      kept[#kept + 1] = mp.Queue()
-      kept[#kept]:put(kept[1][1])
+      kept[#kept + 1] = assert(mp.Queue())
+      assert(kept[#kept]:put(kept[1][1]))
     end
     for i = 1, #kept do
       kept[i] = nil
