@@ -142,6 +142,7 @@ local function row(id, text, unit, target, speed, needs, f)
   return {
     id = "value." .. id, text = text, unit = unit, target = target, speed = speed,
     needs = { needs }, floor = floor, python = id ~= "atomic_add", mp = f,
+    lua = id == "read" or id == "write",
   }
 end
 
