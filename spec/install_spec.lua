@@ -74,6 +74,9 @@ describe("installed", function()
     local clean <const> = "env -u LUA_PATH_5_4 -u LUA_CPATH_5_4 LUA_PATH=/x LUA_CPATH=/x "
     assert.equal("4\n9\n", sh(("printf '2\\n3\\n' | %s%s/prefix/bin/mp map 'x * x'")
       :format(clean, root)))
+    assert.equal("4\n", sh(("cd %s/prefix && echo 2 | %sbin/mp map 'x * x'"):format(root, clean)))
+    assert.equal("4\n", sh(("cd %s/prefix/bin && echo 2 | %s./mp map 'x * x'"):format(root, clean)))
+    assert.equal("4\n", sh(("echo 2 | %sbin/mp map 'x * x'"):format(clean)), "in the clone")
 
     sh(("mkdir %s/user"):format(root))
     for name, text in pairs {
