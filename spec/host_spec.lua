@@ -22,8 +22,8 @@ end
 
 local function by_cmake(name)
   local where <const> = root .. "/" .. name
-  sh(("cmake -S examples/%s -B %s -DCMAKE_PREFIX_PATH=%s/prefix %s"):format(name, where, root,
-    with_sanitizer and "-DCMAKE_C_FLAGS=-fsanitize=address,undefined" or ""))
+  sh(("cmake -G Ninja -S examples/%s -B %s -DCMAKE_PREFIX_PATH=%s/prefix %s"):format(
+    name, where, root, with_sanitizer and "-DCMAKE_C_FLAGS=-fsanitize=address,undefined" or ""))
   sh("cmake --build " .. where)
   return ("%s/%s"):format(where, name)
 end
