@@ -160,7 +160,7 @@ for _, job in ipairs(jobs) do
     print("failed: " .. job.name .. ": its runner was killed")
   end
 end
-if passed + failed == 0 then
+if passed + failed + skipped == 0 then
   print("nothing ran" .. (filter and ": no file and no test is named '" .. filter .. "'" or ""))
 end
 print(("%d passed, %d failed%s"):format(
