@@ -59,4 +59,33 @@ describe("a child that is late", function()
       heir:close()
     end
   end))
+
+  -- Killed at every half millisecond of its server's start.
+  it("fork server ends with its creator", within(60, function()
+    local fork <const> = mp.get_context "fork"
+    for i = 1, 30 do
+      local creator <const> = fork.Process {
+        target = function()
+          local p = mp.get_context("forkserver").Process { target = mp.sleep, args = { 100 } }
+          p.daemon = true
+          p:start()
+          mp.sleep(100)
+        end,
+      }
+      creator:start()
+      mp.sleep(i * 0.0005)
+      creator:kill()
+      creator:join()
+      creator:close()
+    end
+    helper.eventually(10, function()
+      core.sweep()
+      for _, relative in ipairs(core.family()) do
+        if relative.name == "mp.forkserver" and not relative.creator then
+          return false
+        end
+      end
+      return true
+    end)
+  end))
 end)

@@ -6,10 +6,12 @@
 --     print(chaos:stop(), "processes were killed, seed", chaos.seed)
 --
 -- A child does it (a daemon). It kills what the caller has started, and what
--- those have started, itself and the caller excepted; never another program.
+-- those have started; never another program, the caller, itself, or a fork server,
+-- without which nothing could be started for a moment.
 
 local core = require "mp.core"
 local process = require "mp.process"
+local start = require "mp.start"
 
 local chaos = {}
 
@@ -55,7 +57,8 @@ local function descendants(root, me, workers, killed)
     while above and above ~= root do
       above = creator[above]
     end
-    if above and (relative.worker or not workers) and not killed[relative.id] then
+    local wanted = relative.worker or not workers and relative.name ~= start.SERVER_NAME
+    if above and wanted and not killed[relative.id] then
       prey[#prey + 1] = relative
     end
   end

@@ -21,7 +21,9 @@ end
 -- The child: nothing of the server's stays open.
 local function become(handle, requests, parent, children)
   requests:close()
-  core.close_fd(parent)
+  if parent then
+    core.close_fd(parent)
+  end
   for _, child in pairs(children) do
     child:close()
   end
@@ -49,17 +51,19 @@ function forkserver.serve(job)
   require "mp" -- once, for all that are forked
   requests:send(load_modules(job.preload))
   local children = {} -- handles by sentinel
-  local parent = core.parent_fd()
+  local parent = core.parent_fd() -- nil: it was killed before we came to ask
   local asked = true -- somebody can ask
   while true do
     local list = { parent }
     if asked then
-      list[2] = requests
+      list[#list + 1] = requests
     end
     for fd in pairs(children) do
       list[#list + 1] = fd
     end
-    core.wait(list)
+    if parent then
+      core.wait(list)
+    end
     while asked and requests:poll() do
       local handle = requests:recv(0)
       if not handle then

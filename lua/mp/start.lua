@@ -10,7 +10,7 @@
 local core = require "mp.core"
 local family = require "mp.family"
 
-local start = {}
+local start = { SERVER_NAME = "mp.forkserver" }
 
 local executable -- what set_executable said
 local preload = {}
@@ -105,7 +105,7 @@ local function ensure_server()
     return server
   end
   local requests, inner = core.Pipe()
-  local handle = start.spawn({ name = "forkserver", daemon = false }, {
+  local handle = start.spawn({ name = start.SERVER_NAME, daemon = false }, {
     forkserver = inner,
     preload = preload,
   })
