@@ -331,7 +331,7 @@ describe("mp.Listener", function()
         c:send(("x"):rep(1000))
         return c:recv(5)
       end)
-      local man = mp.spawn(function()
+      local man = mp.get_context("fork").spawn(function() -- has the sockets
         local near, far = relay:accept(), socket.connect("127.0.0.1", l.address[2])
         near:settimeout(0)
         far:settimeout(0)

@@ -127,7 +127,7 @@ describe("a call on a pool", function()
       return setmetatable({}, Counted)
     end
     mp.class("pool_calls_spec.Counted", Counted)
-    local pool <close> = mp.Pool(2) -- whose workers know the class
+    local pool <close> = mp.get_context("fork").Pool(2) -- whose workers know the class
     local upvalue = setmetatable({}, Counted)
     local list = pool:map(function(x) return upvalue and x end, mp.range(2000))
     assert.equal(2000, list.n)
