@@ -913,9 +913,8 @@ local semaphore = {}
 ---@return "timeout"? word
 function semaphore:acquire(timeout) end
 
---- Gives units back, 1 if left out.
----@param n? integer
-function semaphore:release(n) end
+--- Gives a unit back.
+function semaphore:release() end
 
 --- Takes a unit and returns a guard. Units taken so come back when their holder is killed.
 ---@param timeout? number

@@ -296,6 +296,13 @@ void mpl_encode_values(lua_State *L, int first, int n, struct mpl_state *S,
     }
     if (!walk_all(&w, first, n))
         walk_carefully(&w, first, n);
+    /* A class's own function, or a finalizer, ran in between. */
+    for (uint32_t i = 0; i < w.e->ref_count; i++)
+        if (!w.e->refs[i]->block)
+            luaL_error(L,
+                       "cannot send %s: an object in it was closed "
+                       "while it was sent",
+                       root);
 }
 
 void mpl_encode(lua_State *L, int idx, struct mpl_state *S, unsigned flags,

@@ -77,7 +77,18 @@ function forkserver.serve(job)
         io.stderr:write("mp: the fork server cannot fork: ", message, "\n")
         handle:close()
       else
-        children[handle:sentinel()] = handle
+        local sentinel, why = handle:sentinel()
+        if sentinel then
+          children[sentinel] = handle
+        else
+          -- Nobody would see its end.
+          io.stderr:write("mp: the fork server cannot watch a child: ", tostring(why), "\n")
+          handle:signal(core.SIGKILL)
+          while handle:alive() do
+            core.sleep(0.001)
+          end
+          handle:close()
+        end
       end
     end
     reap(children)

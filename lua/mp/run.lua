@@ -47,7 +47,10 @@ local function items_of(t, what)
   if mt == ranges.Range then
     return t, t.n
   elseif type(t) == "table" and mt == nil then
-    local n = math.type(t.n) == "integer" and t.n or #t
+    if t.n ~= nil and (math.type(t.n) ~= "integer" or t.n < 0) then
+      error(("bad argument #2 to '%s' (field 'n' must be a count)"):format(what), 0)
+    end
+    local n = t.n or #t
     if n > 0 or t.n or next(t) == nil then
       return t, n
     end

@@ -138,8 +138,15 @@ function host.failed(status, err, note, number, attempts, late, timeout)
   end
   local policy = policies[note] or {}
   if policy.retries and attempts < policy.retries then
-    if err.kind ~= "stop" and (not policy.when or policy.when(err, attempts + 1)) then
+    local again, fault = err.kind ~= "stop", nil
+    if again and policy.when then
+      local ok, answer = pcall(policy.when, err, attempts + 1)
+      again, fault = ok and answer, not ok and answer
+    end
+    if again then
       return (policy.backoff or 0) * 2 ^ attempts
+    elseif fault then
+      err.message = ("%s (and its retries.when raised: %s)"):format(err.message, Error.text(fault))
     end
   end
   err.traceback = trim(err.traceback or "")

@@ -1,0 +1,68 @@
+-- What a hostile user did, and what must come of it.
+local helper = require "spec.helper"
+local mp = require "mp"
+local within <const> = helper.within
+
+describe("misuse", function()
+  before_each(helper.baseline)
+  after_each(helper.leaks)
+
+  it("an object that is closed while it is sent is refused", within(10, function()
+    local lock
+    local Closer = {}
+    Closer.__mp_pack = function()
+      lock:close()
+      return 1
+    end
+    Closer.__mp_unpack = function() return {} end
+    mp.class("misuse_spec.Closer", Closer)
+    local q <close> = mp.Queue()
+    local a <const>, b <const> = mp.Pipe()
+    for _, send in ipairs {
+      function(v) return q:put(v) end,
+      function(v) return a:send(v) end,
+    } do
+      lock = mp.Lock()
+      local ok, err = pcall(send, { lock, setmetatable({}, Closer) })
+      assert.is_false(ok)
+      assert.matches("closed", tostring(err))
+    end
+    a:close()
+    b:close()
+  end))
+
+  it("a retries.when that raises leaves the task's error, and says so", within(20, function()
+    local pool <close> = mp.Pool(1)
+    local retries <const> = { max = 3, when = function() error("no way", 0) end }
+    local ok, err = pcall(pool.apply, pool, error, { "tea", 0 }, { retries = retries })
+    assert.is_false(ok)
+    assert.matches("tea %(and its retries.when raised: no way", tostring(err))
+  end))
+
+  it("a count of items that is none is refused", within(20, function()
+    local pool <close> = mp.Pool(1)
+    for _, n in ipairs { -1, 1.5, "x" } do
+      local function map() pool:map(print, { 1, n = n }) end
+      assert.error_matches(map, "field 'n' must be a count")
+    end
+  end))
+
+  it("at_exit needs nothing else of mp", function()
+    local r <const> = helper.run_lua [[require "mp".at_exit(function() print "bye" end)]]
+    assert.equal("bye\n", r.out)
+    assert.equal("", r.err)
+  end)
+
+  it("a fork server without descriptors says so, and its pool works on", within(60, function()
+    local code <const> = "mp = require 'mp' mp.set_start_method 'forkserver' "
+      .. "local p = mp.Pool(36) print(#p:map(tostring, mp.range(1000)))"
+    local lua <const> = os.getenv "MP_LUA" or "lua5.4"
+    local command <const> = ([[ulimit -n 40; timeout -s KILL 40 '%s' -e "%s" 2>&1; echo rc $?]])
+      :format(lua, code)
+    local pipe <close> = io.popen(command)
+    local out <const> = pipe:read "a"
+    assert(not out:find("table index is nil", 1, true), out)
+    assert.matches("1000\n", out)
+    assert.matches("rc 0\n", out)
+  end))
+end)
