@@ -183,13 +183,13 @@ end
 -- Everybody takes a step of work from the list and notes it in the dict.
 local function kill_workers(rounds)
   local seed <const> = helper.seed()
-  local todo, done = mp.list(), mp.dict()
+  local waiting, done = mp.list(), mp.dict()
   local steps <const> = 20
   local function worker(number)
     math.randomseed(number)
     arm()
     while true do
-      local step <const> = todo:pop(1)
+      local step <const> = waiting:pop(1)
       if step then
         mp.dict.incr(done, step)
       end
@@ -197,19 +197,19 @@ local function kill_workers(rounds)
   end
   for round = 1, rounds do
     for i = 1, steps do
-      todo:append(i)
+      waiting:append(i)
     end
     local a <const> = mp.spawn(worker, seed + round)
     strike(mp.spawn(worker, seed - round))
     strike(a)
     -- Each step is still to do, or done, or died with one of the two.
-    local left, lost = #todo, 0
+    local left, lost = #waiting, 0
     for i = 1, steps do
       assert((done[i] or 0) <= 1)
       lost = lost + 1 - (done[i] or 0)
     end
     assert(lost - left >= 0 and lost - left <= 2)
-    todo:clear()
+    waiting:clear()
     mp.dict.clear(done)
   end
 end

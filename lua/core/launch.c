@@ -211,7 +211,12 @@ static int at_end_gc(lua_State *L)
 
 static int at_end(lua_State *L)
 {
+    int r;
+
     luaL_checktype(L, 1, LUA_TFUNCTION);
+    r = mpr_open(); /* who is no member has no end of ours */
+    if (r < 0)
+        mpl_raise(L, r, NULL);
     lua_newuserdatauv(L, 1, 1);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);

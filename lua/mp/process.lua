@@ -414,7 +414,6 @@ function process.at_exit(f)
     argument_error(1, "at_exit", "function expected, got " .. core.typename(f), 2)
   end
   family.at_exit[#family.at_exit + 1] = f
-  core.stats() -- makes this process a member: others have no end of mp's
   core.at_end(family.finish)
   return f
 end

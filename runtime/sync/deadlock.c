@@ -208,6 +208,17 @@ static void say_link(uint32_t holder, const struct mpri_owner *held,
     say_lock(wanted);
 }
 
+/* Puts the chain into words, if it still is the one that was decided on: a wait
+ * in it that is interrupted for a moment says nothing then. */
+static bool tell(const struct mpri_watch *w, const struct chain *c)
+{
+    struct chain told;
+
+    report.text[0] = '\0';
+    say("%s: ", c->certain ? "deadlock" : "possible deadlock");
+    return follow(w, &told, false, say_link) && told.waits == c->waits;
+}
+
 int mpri_deadlock_look(struct mpri_watch *w)
 {
     struct chain c;
@@ -228,16 +239,18 @@ int mpri_deadlock_look(struct mpri_watch *w)
         w->due_ns = now + APART;
         return 0;
     }
-    w->due_ns = now + APART;
     if (!c.alive || c.top != mpri_self.slot ||
-        (!c.certain && c.locks == report.warned))
+        (!c.certain && c.locks == report.warned)) {
+        w->due_ns = now + APART;
         return 0;
-    report.warning = !c.certain;
-    report.text[0] = '\0';
-    say("%s: ", c.certain ? "deadlock" : "possible deadlock");
-    follow(w, &c, false, say_link);
+    }
+    report.warning = false;
+    if (!tell(w, &c))
+        return 0; /* still due */
+    w->due_ns = now + APART;
     if (c.certain)
         return -EDEADLK;
+    report.warning = true;
     report.warned = c.locks;
     return -EINTR;
 }
