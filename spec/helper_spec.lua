@@ -72,6 +72,25 @@ describe("spec.helper", function()
       os.remove(path)
       assert.matches("/dev/shm/mp%-helper%-spec", why)
     end)
+
+    it("does not mind a name of another run on this machine", within(20, function()
+      local code <const> = [[
+        local mp = require "mp"
+        local shm = mp.SharedMemory { create = true, size = 1 }
+        print(mp.current_process().pid, shm.name)
+        io.stdout:flush()
+        mp.sleep(60)
+      ]]
+      local lua <const> = os.getenv "MP_LUA" or "lua5.4"
+      local form <const> = "env -u MP_TEST_REPORT '%s' -e '%s' 2>&1 &"
+      local pipe <const> = assert(io.popen(form:format(lua, code)))
+      local pid <const>, name <const> = pipe:read "l":match "^(%d+)\t(%S+)"
+      pipe:close()
+      local why <const> = complaint()
+      os.execute("kill -KILL " .. pid)
+      assert.equal("", why)
+      os.remove("/dev/shm/" .. name)
+    end))
   end)
 
   describe("run_lua", function()

@@ -90,6 +90,28 @@ local function snapshot()
   }
 end
 
+-- Whether a process that is not of this file's has the name in its memory: then
+-- the name is that of another run on this machine. Its maker knows it by the
+-- inode only.
+local function is_foreign(name, ours)
+  local inode <const> = lfs.symlinkattributes("/dev/shm/" .. name, "ino")
+  if not inode then
+    return true -- gone
+  end
+  local mapped <const> = (" %d +/dev/shm/"):format(inode)
+  local self <const> = lfs.symlinkattributes("/proc/self", "target")
+  for entry in pairs(names_in("/proc")) do
+    local pid <const> = math.tointeger(tonumber(entry))
+    if pid and entry ~= self and not ours[pid] then
+      local maps <const> = run.read_file("/proc/" .. entry .. "/maps")
+      if maps and maps:find(mapped) then
+        return true
+      end
+    end
+  end
+  return false
+end
+
 local function state_of(pid)
   local stat <const> = run.read_file("/proc/" .. pid .. "/stat") or ""
   return stat:match("%((.*)%)") or "?", stat:match("%) (%u)") or "gone"
@@ -108,7 +130,7 @@ local function compare(before, now)
     end
   end
   for name in pairs(now.shm) do
-    if not before.shm[name] then
+    if not before.shm[name] and not is_foreign(name, now.processes) then
       found[#found + 1] = "/dev/shm/" .. name
     end
   end
