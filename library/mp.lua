@@ -522,7 +522,7 @@ function result:ready() end
 ---@return boolean successful
 function result:successful() end
 
---- Gives the task up. A running one is interrupted where it next runs Lua code.
+--- Gives the task up, or all of a map. A running one is interrupted where it next runs Lua code.
 ---@return "queued"|"running"|false was what it was doing; false when it was over
 function result:cancel() end
 

@@ -1443,6 +1443,10 @@ MPR_API enum mpr_cancelled mpr_job_cancel(mpr_job *j, uint32_t task, int *seat);
 MPR_API int mpr_pool_interrupt(mpr_pool *p, uint32_t seat, const mpr_job *j,
                                uint32_t task);
 
+/* Nobody wants the results: no further task is begun, and those that are being
+ * done are cancelled and interrupted. */
+MPR_API void mpr_job_give_up(mpr_job *j);
+
 /* A task that failed or was lost is done once more, not before that time.
  * -EINVAL: it is another. */
 MPR_API int mpr_job_retry(mpr_job *j, uint32_t task, int64_t not_before_ns);

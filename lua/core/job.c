@@ -201,6 +201,12 @@ static int job_stop(lua_State *L)
     return 0;
 }
 
+static int job_give_up(lua_State *L)
+{
+    mpr_job_give_up(&mpl_job_self(L)->job);
+    return 0;
+}
+
 static int job_seal(lua_State *L)
 {
     mpr_job_seal(&mpl_job_self(L)->job);
@@ -247,17 +253,29 @@ static const char *refuse(const struct mpl_object *o)
 }
 
 static const luaL_Reg methods[] = {
-    {"push", job_push},         {"pull", job_pull},
-    {"publish", job_publish},   {"belong", job_belong},
-    {"result", mpl_job_result}, {"arguments", mpl_job_arguments},
-    {"value", mpl_job_value},   {"collect", mpl_job_collect},
-    {"any", mpl_job_any},       {"give_back", mpl_job_give_back},
-    {"wait", job_wait},         {"look", job_look},
-    {"pace", job_pace},         {"seen", job_seen},
-    {"count", job_count},       {"room", job_room},
-    {"stop", job_stop},         {"seal", job_seal},
-    {"retry", job_retry},       {"cancel", job_cancel},
-    {"close", job_gc},          {NULL, NULL},
+    {"push", job_push},
+    {"pull", job_pull},
+    {"publish", job_publish},
+    {"belong", job_belong},
+    {"result", mpl_job_result},
+    {"arguments", mpl_job_arguments},
+    {"value", mpl_job_value},
+    {"collect", mpl_job_collect},
+    {"any", mpl_job_any},
+    {"give_back", mpl_job_give_back},
+    {"wait", job_wait},
+    {"look", job_look},
+    {"pace", job_pace},
+    {"seen", job_seen},
+    {"count", job_count},
+    {"room", job_room},
+    {"stop", job_stop},
+    {"seal", job_seal},
+    {"retry", job_retry},
+    {"cancel", job_cancel},
+    {"give_up", job_give_up},
+    {"close", job_gc},
+    {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {

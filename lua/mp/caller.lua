@@ -186,6 +186,8 @@ function Job:stop()
   self.stopped = true
 end
 
+Job.give_up = Job.stop
+
 function Job:retry(i)
   self.outcomes[i] = nil
   return true

@@ -37,9 +37,11 @@ end
 
 -- Pulling -------------------------------------------------------------------------
 
+-- Invariant: the jobs from head to tail are there whatever instant Ctrl-C raises
+-- an error at.
 function Imap:add_job(job, n)
+  self.jobs[self.tail + 1] = { job = job, base = self.pulled, n = n, left = n }
   self.tail = self.tail + 1
-  self.jobs[self.tail] = { job = job, base = self.pulled, n = n, left = n }
   self.pulled = self.pulled + n
 end
 
@@ -137,9 +139,9 @@ function Imap:count(entry)
     if first.left > 0 or not self.total and not first.full and not self.over then
       break
     end
-    first.job:close()
-    self.jobs[self.head] = nil
     self.head = self.head + 1
+    self.jobs[self.head - 1] = nil
+    first.job:close()
     self.at = 0
   end
 end
@@ -320,7 +322,7 @@ function Imap:__call()
   return advance(self)
 end
 
---- Gives up the rest.
+--- Gives up the rest; tasks that are being done are interrupted.
 function Imap:close()
   if self.closed then
     return
@@ -328,7 +330,7 @@ function Imap:close()
   self.closed = true
   for i = self.head, self.tail do
     local job = self.jobs[i].job
-    job:stop()
+    job:give_up()
     job:close()
   end
   self.jobs, self.items, self.plan, self.next_item, self.left_over = {}, nil, nil, nil, nil

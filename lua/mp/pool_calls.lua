@@ -87,13 +87,22 @@ function Pool:apply_async(f, args, options)
   return result
 end
 
+-- A task that nobody waits for any more, because of Ctrl-C, is given up.
+local function got(result, ok, ...)
+  if not ok then
+    result:cancel()
+    error((...), 0)
+  end
+  return ...
+end
+
 --- Calls f(args…) in a worker and returns what it returns.
 function Pool:apply(f, args, options)
   local result = options == nil and push_fast(self, f, args)
   if not result then
     result = submit(self, "apply", f, args, options)
   end
-  return result:get()
+  return got(result, pcall(result.get, result))
 end
 
 -- Many -------------------------------------------------------------------------

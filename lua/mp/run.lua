@@ -95,6 +95,9 @@ function Run.new(pool, what, f, t, policy, flags)
   }, Run)
 end
 
+-- Invariant: the jobs from head to tail are there whatever instant Ctrl-C raises
+-- an error at.
+
 -- Feeding --------------------------------------------------------------------
 
 function Run:feed_one()
@@ -109,8 +112,8 @@ function Run:feed_one()
     self.pool:check_running(3)
     error("pool not running", 0)
   end
+  self.jobs[self.tail + 1] = { job = job, n = n, base = at, at = 0 }
   self.tail = self.tail + 1
-  self.jobs[self.tail] = { job = job, n = n, base = at, at = 0 }
   self.fed = at + n
 end
 
@@ -236,10 +239,10 @@ function Run:look()
     self.finished = self.finished + at - entry.at
     entry.at = at
     if how == "end" then
-      entry.job:close()
       self.consumed = self.consumed + entry.n
-      self.jobs[self.head] = nil
       self.head = self.head + 1
+      self.jobs[self.head - 1] = nil
+      entry.job:close()
       if self.fed < self.total and not self.async then
         self:feed()
       end
@@ -303,7 +306,16 @@ function Run:watched()
   return entry and entry.job
 end
 
---- Gives up what has not begun.
+--- Nobody wants the rest; tasks that are being done are interrupted.
+function Run:give_up()
+  local jobs, head, tail = self.jobs, self.head, self.tail
+  self:finish("failed", outcome.cancelled(self.finished + 1, self.label))
+  for i = head, tail do
+    jobs[i].job:give_up()
+  end
+end
+
+--- Gives up what is not done.
 function Run:cancel()
   if self:check() then
     return false
@@ -314,14 +326,27 @@ function Run:cancel()
       how = "running"
     end
   end
-  self:finish("failed", outcome.cancelled(self.finished + 1, self.label))
+  self:give_up()
   return how
 end
 
---- Waits for the end, in the caller's own time; the results, or raises.
-function Run:complete()
+local function feed_and_get(self)
   self:feed()
   return self:get()
+end
+
+--- Waits for the end, in the caller's own time; the results, or raises. Results
+-- that nobody waits for any more, because of Ctrl-C or of a callback that
+-- raised, are given up.
+function Run:complete()
+  local ok, results = pcall(feed_and_get, self)
+  if not ok then
+    if self.state == nil then
+      self:give_up()
+    end
+    error(results, 0)
+  end
+  return results
 end
 
 --- Submits everything now.

@@ -166,18 +166,60 @@ static int signal_seat(struct mpri_seat *s, uint32_t number, int signo)
     return err;
 }
 
-int mpr_pool_interrupt(mpr_pool *pool, uint32_t seat, const mpr_job *job,
-                       uint32_t task)
+static int interrupt(struct mpri_pool *p, uint32_t seat,
+                     const struct mpri_job *j, uint32_t task)
 {
-    struct mpri_pool *p = mpri_pool_of(pool->h.block);
     struct mpri_seat *s = &p->seat[seat];
     uint32_t number = mpri_load_acq(&s->number);
 
     mpri_desk_lock(p);
     mpri_store_rel(&s->cancel_task, 0);
-    mpri_store_rel(&s->cancel_job, mpri_job_of(job->h.block)->serial);
+    mpri_store_rel(&s->cancel_job, j->serial);
     mpri_store_rel(&s->cancel_task, task + 1);
     mpri_desk_unlock(p, NULL);
     MPRI_TESTPOINT("pool.interrupting");
     return signal_seat(s, number, SIGURG);
+}
+
+int mpr_pool_interrupt(mpr_pool *pool, uint32_t seat, const mpr_job *job,
+                       uint32_t task)
+{
+    return interrupt(mpri_pool_of(pool->h.block), seat,
+                     mpri_job_of(job->h.block), task);
+}
+
+/* The outermost task of the job that the seat's worker does, or -1. What it does
+ * for that task's sake, in frames above, ends with it. */
+static int64_t task_of(struct mpri_pool *p, uint32_t seat,
+                       const struct mpri_job *j)
+{
+    int64_t task = -1;
+
+    mpri_desk_lock(p);
+    for (uint32_t d = 0; d < MPRI_FRAMES && task < 0; d++) {
+        struct mpri_frame *f = &p->seat[seat].frame[d];
+
+        if (f->job == mpri_job_off(j))
+            task = (int64_t)mpri_load_acq(&f->running) - 1;
+    }
+    mpri_desk_unlock(p, NULL);
+    return task;
+}
+
+void mpr_job_give_up(mpr_job *job)
+{
+    struct mpri_job *j = mpri_job_own(job);
+    struct mpri_pool *p = job->pool;
+
+    if (!j)
+        return;
+    mpri_job_stop(j);
+    for (uint32_t seat = 0; seat < p->seats; seat++) {
+        int64_t task = task_of(p, seat, j);
+        int found;
+
+        if (task >= 0 && mpr_job_cancel(job, (uint32_t)task, &found) ==
+                             MPR_CANCELLED_RUNNING)
+            interrupt(p, (uint32_t)found, j, (uint32_t)task);
+    }
 }

@@ -439,6 +439,28 @@ static void cancelled(void)
     finish(&pool);
 }
 
+/* What a job's workers do is cancelled, what they have not begun is left. */
+static void give_up(void)
+{
+    struct mpr_seat_stats s = {0};
+    struct mpr_result r;
+    mpr_pool pool;
+    mpr_job j;
+
+    start(&pool, 1, (struct plan){.pause_us = 50000});
+    range(&j, &pool, 3);
+    while (!s.busy) {
+        nap(1000);
+        assert(mpr_pool_look(&pool, 0, &s) == 0);
+    }
+    mpr_job_give_up(&j);
+    assert(mpr_job_result(&j, 0, &r) == MPR_RESULT_CANCELLED);
+    assert(mpr_job_result(&j, 2, &r) == MPR_RESULT_OPEN);
+    mpr_job_give_up(&j);
+    mpr_job_close(&j);
+    finish(&pool);
+}
+
 /* The more urgent job overtakes, the other is not starved. */
 static void priorities(void)
 {
@@ -529,6 +551,7 @@ int main(int argc, char **argv)
     messages();
     objects();
     cancelled();
+    give_up();
     priorities();
     terminated();
     kills();
