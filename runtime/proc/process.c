@@ -298,6 +298,30 @@ int mpr_process_exit_code(struct mpr_process *p, int *code)
     return 0;
 }
 
+/* A child of the fork server's that we have no descriptor of: there was none
+ * left when it began, or it was never joined. */
+static int signal_served(struct mpr_process *p, int signo)
+{
+    const struct mpri_process *d = mpri_process_data(&p->h);
+    pid_t pid = mpr_process_pid(p);
+    int fd, err;
+
+    if (pid <= 0 || (int)d->creator_pid != mpri_self.pid)
+        return -ECHILD;
+    fd = mpri_pidfd_open(pid);
+    /* Found alive after it was opened, it is what the descriptor is of. Without
+     * one there is the number, which was its own a moment ago. */
+    if (!mpr_process_alive(p))
+        err = 0;
+    else if (fd >= 0)
+        err = mpri_pidfd_signal(fd, signo);
+    else
+        err = kill(pid, signo) < 0 && errno != ESRCH ? -errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return err;
+}
+
 int mpr_process_signal(struct mpr_process *p, int signo)
 {
     if (!mpr_process_alive(p))
@@ -307,7 +331,7 @@ int mpr_process_signal(struct mpr_process *p, int signo)
     /* Ours and not reaped: the number is still its own. */
     if (p->mine)
         return kill(p->pid, signo) < 0 ? -errno : 0;
-    return -ECHILD;
+    return signal_served(p, signo);
 }
 
 int mpr_process_sentinel(struct mpr_process *p)
