@@ -280,8 +280,13 @@ function Agent:run()
       return -- no client of ours
     elseif request[1] == -1 then
       self:drop(request[2])
-    elseif not self:reply(self:answer(request)) then
-      return
+    else
+      local reply = self:answer(request)
+      -- The manager's end is the agent's: the client, who sees this one, names
+      -- the manager as it knows it.
+      if self.hub.over or not self:reply(reply) then
+        return
+      end
     end
   end
 end
