@@ -427,7 +427,7 @@ function pool:terminate() end
 ---@return "timeout"? why
 function pool:join(timeout) end
 
---- Waits until all workers are ready for work.
+--- Waits until all workers are ready for work. Raises when some fail to start again and again.
 ---@return mp.Pool self
 function pool:warm() end
 

@@ -112,6 +112,55 @@ describe("a pool's workers", function()
     assert.same({}, helper.alive(r))
   end))
 
+  describe("that can no longer be started", function()
+    -- A pool of two, of which so many are killed; none can be started after.
+    local function short_of(victims)
+      local short = false
+      local function start(child)
+        if short then
+          error("too few descriptors", 0)
+        end
+        return mp.Process.start(child)
+      end
+      local pool <const> = mp.Pool {
+        processes = 2,
+        context = {
+          Process = function(options)
+            local child <const> = mp.Process(options)
+            child.start = start
+            return child
+          end,
+        },
+      }
+      local workers <const> = pool:warm():stats().workers
+      short = true
+      for i = 1, victims do
+        core.kill(workers[i].pid, 9)
+      end
+      helper.eventually(5, function()
+        mp.poll()
+        return #pool:stats().workers == 2 - victims
+      end)
+      return pool, function() short = false end
+    end
+
+    it("are told by warm, and tasks run in those that are left", within(20, function()
+      local made <const>, mend <const> = short_of(1)
+      local pool <close> = made
+      assert.error_matches(function() pool:warm() end, "workers cannot start: too few descriptors")
+      assert.equal(4, pool:apply(double, { 2 }))
+      mend()
+      assert.equal(2, #pool:warm():stats().workers)
+    end))
+
+    it("break it when none is left", within(20, function()
+      local pool <close> = short_of(2)
+      local ok <const>, err <const> = pcall(pool.apply, pool, double, { 2 })
+      assert.is_false(ok)
+      assert.matches("workers cannot start: too few descriptors", tostring(err))
+    end))
+  end)
+
   describe("that cannot start", function()
     local function broken(ctx, options)
       local t = mp.time()

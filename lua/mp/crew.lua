@@ -29,6 +29,7 @@ function Crew.new(pool, options)
     pause = 0,
     start_at = 0,
     failures = 0,
+    stuck = 0, -- failures since the last worker that was ready for tasks
     failed_at = -math.huge,
   }, Crew)
 end
@@ -89,15 +90,41 @@ function Crew:start()
   end
 end
 
--- A worker was of no use. The first time it is replaced at once. Those that began
--- together are one time.
-function Crew:slow_down(member)
-  if member.started >= self.failed_at then
+-- A worker was of no use, or could not be started. The first time it is replaced
+-- at once. Those that began together are one time.
+function Crew:slow_down(started)
+  if started >= self.failed_at then
     self.failed_at = core.time()
     self.start_at = self.failed_at + self.pause
     self.pause = math.min(self.pause == 0 and PAUSE_MIN or self.pause * 2, PAUSE_MAX)
     self.failures = self.failures + 1
+    self.stuck = self.stuck + 1
   end
+end
+
+function Crew:break_(why)
+  self.broken = why
+  self.pool:break_(why)
+end
+
+-- A process could not even be started.
+function Crew:not_started(why)
+  self:slow_down(core.time())
+  self.obstacle = "workers cannot start: " .. tostring(why)
+  if #self.members == 0 and self.failures >= TRIES_KILLED then
+    self:break_(Error.new { kind = "error", message = self.obstacle })
+  end
+end
+
+--- What went wrong before may go well now.
+function Crew:try_again()
+  self.stuck, self.pause, self.start_at = 0, 0, 0
+end
+
+--- Why there are fewer workers than there should be, once they failed to start
+-- so often that waiting is of no use; nil.
+function Crew:obstacle_now()
+  return self.stuck >= TRIES_KILLED and self.obstacle or nil
 end
 
 -- Why a worker was never ready: what its first steps raised, or how it ended.
@@ -123,15 +150,17 @@ function Crew:ended(member)
   child:close()
   local useless = state ~= "left" and not busy and tasks == 0
   if unready or useless and core.time() - member.started < YOUNG then
-    self:slow_down(member)
+    self:slow_down(member.started)
   else
     self.pause = 0
   end
   if not unready then
     self.failures = 0
-  elseif self.failures >= (unready.signo and TRIES_KILLED or TRIES) then
-    self.broken = unready
-    self.pool:break_(unready)
+    return
+  end
+  self.obstacle = unready
+  if self.failures >= (unready.signo and TRIES_KILLED or TRIES) then
+    self:break_(unready)
   end
 end
 
@@ -166,13 +195,17 @@ function Crew:tend()
         weary[#weary + 1] = member
       elseif state == "live" then
         self.failures = 0
+        self.stuck = member.ready and self.stuck or 0
+        member.ready = true
       end
     end
   end
   self.members = live
   local serving = #live - #weary
   while serving < self.size and core.time() >= self.start_at and self:wants_more() do
-    if not self:start_one() then
+    local ok, why = self:start_one()
+    if not ok then
+      self:not_started(why)
       break
     end
     serving = serving + 1

@@ -36,6 +36,20 @@ local function become(handle, requests, parent, children)
   childhood.begin_job(handle, order)
 end
 
+-- What goes wrong again and again is said the first time, the tenth, the
+-- hundredth.
+local complaints, next_due = {}, {}
+
+local function complain(what, why)
+  local n = (complaints[what] or 0) + 1
+  complaints[what] = n
+  if n >= (next_due[what] or 1) then
+    next_due[what] = n * 10
+    local often = n > 1 and (" (%d times)"):format(n) or ""
+    io.stderr:write("mp: the fork server cannot ", what, ": ", tostring(why), often, "\n")
+  end
+end
+
 local function reap(children)
   for fd, child in pairs(children) do
     if not child:alive() then
@@ -74,7 +88,7 @@ function forkserver.serve(job)
       if child == "child" then
         become(handle, requests, parent, children)
       elseif not child then
-        io.stderr:write("mp: the fork server cannot fork: ", message, "\n")
+        complain("fork", message)
         handle:close()
       else
         local sentinel, why = handle:sentinel()
@@ -82,7 +96,7 @@ function forkserver.serve(job)
           children[sentinel] = handle
         else
           -- Nobody would see its end.
-          io.stderr:write("mp: the fork server cannot watch a child: ", tostring(why), "\n")
+          complain("watch a child", why)
           handle:signal(core.SIGKILL)
           while handle:alive() do
             core.sleep(0.001)

@@ -147,14 +147,22 @@ function Pool:stats()
   return stats
 end
 
---- Waits until all workers are ready for work.
+--- Waits until all workers are ready for work; raises if some cannot start.
 function Pool:warm()
   local s = submitter(self, "warm")
   s:check_running(2)
+  if is_mine(s) then
+    s.crew:try_again()
+    s:pump(true) -- those that died since are no workers
+  end
   while #self:stats().workers < property.processes(s) do
     s:attend(core.time())
     if s.core:state() == "broken" then
       error(s:why(), 2)
+    end
+    local obstacle = is_mine(s) and s.crew:obstacle_now()
+    if obstacle then
+      error(obstacle, 2)
     end
     core.sleep(0.001)
   end
@@ -254,8 +262,8 @@ local function new(options, default_process)
     s.core:shut "terminate"
     error(err, 2)
   end
-  poll.register(s, function(deadline)
-    return s:pump(deadline)
+  poll.register(s, function()
+    return s:pump()
   end)
   return self
 end

@@ -222,13 +222,14 @@ function Submitter:call_back()
   return all
 end
 
---- mp.poll's share: looks after the workers and calls back; how many results.
-function Submitter:pump()
+--- mp.poll's share: looks after the workers, when it is due or at once, and calls
+-- back; how many results.
+function Submitter:pump(at_once)
   if self.pid ~= core.getpid() or not self.core:is_open() then
     return 0
   end
   local now = core.time()
-  if self.crew and now >= self.tend_at then
+  if self.crew and (at_once or now >= self.tend_at) then
     self.tend_at = now + TEND
     self.crew:tend()
   end
