@@ -260,6 +260,15 @@ describe("mp.list", function()
     assert.error_matches(function()
       l:append { 1, { x = coroutine.create(print) } }
     end, "^cannot send value%[2%].x %(a thread%)")
+    assert.error_matches(function()
+      l:append { x = { 1, coroutine.create(print) } }
+    end, "^cannot send value%.x%[2%] %(a thread%)")
+    assert.error_matches(function()
+      l:extend { 1, coroutine.create(print) }
+    end, "^cannot send value%[2%] %(a thread%)")
+    assert.error_matches(function()
+      l:extend { 1, { 2, { y = coroutine.create(print) } } }
+    end, "^cannot send value%[2%]%[2%]%.y %(a thread%)")
     assert.error_matches(function() mp.list(5) end, "table expected, got number")
     assert.error_matches(function() mp.list({}, { nmae = "x" }) end, "invalid option 'nmae'")
     assert.error_matches(function() l.append(5, 1) end, "mp.list expected, got number")

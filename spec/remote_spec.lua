@@ -467,6 +467,38 @@ describe("a remote mp.Manager", function()
     end))
   end)
 
+  it("is reached again when it was started again", within(20, function()
+    local address
+    for i = 1, 3 do
+      local m <close> = serve { address = address }
+      address = m.address
+      local r, more = mp.Manager.connect(address, KEY)
+      assert.is_nil(more)
+      local l <close> = r:list { i }
+      assert.equal(i, l[1])
+      m:shutdown()
+    end
+  end))
+
+  it("stays connected while another of this process is closed", within(10, function()
+    local m <close> = serve()
+    local first <close> = connect(m)
+    do
+      local second <close> = connect(m)
+      assert.equal(1, second:list({ 1 })[1])
+    end
+    assert.equal(2, first:list({ 2 })[1])
+  end))
+
+  it("raises what C raises without a place in our own files", within(10, function()
+    local m <close> = serve()
+    local r <close> = connect(m)
+    local lock = r:Lock()
+    local ok, err = pcall(lock.release, lock)
+    assert.is_false(ok)
+    assert.equal("attempt to release a free lock", tostring(err):match "^[^\n]*")
+  end))
+
   it("closes: proxies are of no use then", within(10, function()
     local m <close> = serve()
     local r = connect(m)

@@ -50,6 +50,18 @@ describe("mp.Value", function()
     assert.equal("x", byte.value)
   end)
 
+  it("is also read by get and written by set", function()
+    for _, make in ipairs { mp.Value, mp.RawValue } do
+      local v <close> = make("h", 3)
+      assert.equal(3, v:get())
+      assert.equal(0, select("#", v:set(4)))
+      assert.equal(4, v.value)
+      assert.error_matches(function() v:set(1 << 15) end, "value out of range for code 'h'")
+      assert.error_matches(function() v:set() end, "bad argument #1 to 'set'")
+      assert.equal(4, v:get())
+    end
+  end)
+
   it("holds every integer of its range", function()
     for code, range in pairs(integers) do
       local v <close> = mp.Value(code)

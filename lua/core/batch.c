@@ -2,8 +2,10 @@
 
 #include "arg.h"
 #include "tables.h"
+#include "value.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,10 +111,14 @@ const struct mpl_batch *mpl_batch_push(lua_State *L, struct mpl_state *S,
     luaL_checkstack(L, 4, NULL);
     for (lua_Integer i = 1; err == 0 && i <= n; i++) {
         struct mpr_parcel parcel;
+        char root[40] = "value";
 
         lua_geti(L, idx, i);
-        mpl_share(L, lua_gettop(L));
-        mpl_encode_item(L, lua_gettop(L), S, &parcel);
+        if (lua_type(L, -1) > LUA_TSTRING) /* other things can be sent */
+            snprintf(root, sizeof root, "value[%lld]", (long long)i);
+        mpl_share(L, lua_gettop(L), root);
+        mpl_encode(L, -1, S, MPL_FUNCTIONS, root);
+        mpl_codec_parcel(S, &parcel);
         err = add(b, &parcel);
         lua_pop(L, 1);
     }

@@ -171,7 +171,7 @@ static int dict_newindex(lua_State *L)
 
     check_writer(L);
     mpl_check_key(L, 2, &key);
-    mpl_share(L, 3);
+    mpl_share(L, 3, "value");
     r = set(L, 3, MPR_FOREVER, false);
     if (r < 0 && r != -ENOENT)
         refused(L, r);
@@ -189,7 +189,7 @@ static int dict_set(lua_State *L)
     check_writer(L);
     mpl_check_key(L, 2, &key);
     luaL_checkany(L, 3);
-    mpl_share(L, 3);
+    mpl_share(L, 3, "value");
     r = set(L, 3, expires, false);
     if (r < 0 && r != -ENOENT)
         refused(L, r);
@@ -208,7 +208,7 @@ static int dict_setdefault(lua_State *L)
     for (;;) {
         if (push_value(L, check_writer(L), &key) || lua_isnil(L, 3))
             return 1;
-        mpl_share(L, 3);
+        mpl_share(L, 3, "value");
         r = set(L, 3, MPR_FOREVER, true);
         if (r == 0)
             return 1; /* the default itself */

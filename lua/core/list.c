@@ -154,7 +154,7 @@ static int list_newindex(lua_State *L)
     if (lua_isnil(L, 3))
         return luaL_error(L, "cannot assign nil to an item of a list "
                              "(use 'pop')");
-    mpl_share(L, 3);
+    mpl_share(L, 3, "value");
     r = i < 1 ? -ERANGE : do_change(L, mpr_list_set, (uint64_t)i, 3);
     if (r == -ERANGE)
         return luaL_error(L, "index %I out of range", (LUAI_UACINT)i);
@@ -170,7 +170,7 @@ static int list_append(lua_State *L)
 
     check_writer(L);
     luaL_checkany(L, 2);
-    mpl_share(L, 2);
+    mpl_share(L, 2, "value");
     r = do_change(L, mpr_list_insert, 0, 2);
     if (r < 0)
         refused(L, r);
@@ -189,7 +189,7 @@ static int list_insert(lua_State *L)
     check_writer(L);
     i = luaL_checkinteger(L, 2);
     luaL_checkany(L, 3);
-    mpl_share(L, 3);
+    mpl_share(L, 3, "value");
     r = i < 1 ? -ERANGE : do_change(L, mpr_list_insert, (uint64_t)i, 3);
     luaL_argcheck(L, r != -ERANGE, 2, "position out of bounds");
     if (r < 0)

@@ -110,6 +110,27 @@ int mpl_cell_cas(lua_State *L, const struct row *r, int arg, void *at)
     return 2;
 }
 
+/*** v:get(): the same as v.value. */
+static int value_get(lua_State *L)
+{
+    struct row *r = mpl_check_value(L);
+
+    if (!mpl_cell_push(L, r->letter, r->a.data))
+        mpl_push_element(L, 1, r, r->a.data);
+    return 1;
+}
+
+/*** v:set(x): the same as v.value = x. */
+static int value_set(lua_State *L)
+{
+    struct row *r = mpl_check_value(L);
+
+    luaL_checkany(L, 2);
+    if (!mpl_cell_set(L, 2, r->letter, r->a.data))
+        mpl_assign_element(L, 2, r, r->a.data);
+    return 0;
+}
+
 /*** Adds n at once, whatever others do meanwhile; returns the sum. */
 static int value_add(lua_State *L)
 {
@@ -207,11 +228,13 @@ static const struct mpl_class *variant(const mpr_handle *h)
 }
 
 static const luaL_Reg methods[] = {
-    {"add", value_add},       {"exchange", value_exchange}, {"cas", value_cas},
-    {"close", mpl_object_gc}, MPL_ROW_LOCK_METHODS,         {NULL, NULL},
+    {"get", value_get},           {"set", value_set}, {"add", value_add},
+    {"exchange", value_exchange}, {"cas", value_cas}, {"close", mpl_object_gc},
+    MPL_ROW_LOCK_METHODS,         {NULL, NULL},
 };
 
 static const luaL_Reg raw_methods[] = {
+    {"get", value_get}, {"set", value_set},
     {"add", value_add}, {"exchange", value_exchange},
     {"cas", value_cas}, {"close", mpl_object_gc},
     {NULL, NULL},

@@ -67,7 +67,9 @@ void mpl_push_key(lua_State *L, const struct mpr_key *key)
 
 /* ---- values ---------------------------------------------------------------- */
 
-void mpl_share(lua_State *L, int idx)
+#define CANNOT_SEND "cannot send "
+
+void mpl_share(lua_State *L, int idx, const char *root)
 {
     if (lua_type(L, idx) != LUA_TTABLE)
         return;
@@ -81,8 +83,14 @@ void mpl_share(lua_State *L, int idx)
     if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
         /* It says what was wrong; where is said here. */
         if (lua_type(L, -1) == LUA_TSTRING) {
+            const char *message = lua_tostring(L, -1);
+            size_t known = strlen(CANNOT_SEND "value");
+
             luaL_where(L, 1);
-            lua_insert(L, -2);
+            if (strncmp(message, CANNOT_SEND "value", known) == 0)
+                lua_pushfstring(L, CANNOT_SEND "%s%s", root, message + known);
+            else
+                lua_pushvalue(L, -2);
             lua_concat(L, 2);
         }
         lua_error(L);

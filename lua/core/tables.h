@@ -32,8 +32,9 @@ void mpl_check_key(lua_State *L, int idx, struct mpr_key *key);
 void mpl_push_key(lua_State *L, const struct mpr_key *key);
 
 /* If the value at idx is a plain table, it is replaced by a shared one with the
- * same contents (lua/mp/share.lua). */
-void mpl_share(lua_State *L, int idx);
+ * same contents (lua/mp/share.lua). root is how the path begins of what cannot
+ * be sent. */
+void mpl_share(lua_State *L, int idx, const char *root);
 
 /* Encodes the value at idx, which is no plain table. */
 void mpl_encode_item(lua_State *L, int idx, struct mpl_state *S,

@@ -213,6 +213,12 @@ function Agent:failure(err)
   if not Error.is(err) then
     err = Error.new { kind = "error", message = Error.text(err), value = err }
   end
+  -- What a function in C raises names its caller, which is this file.
+  for _, field in ipairs { "message", "value" } do
+    if type(err[field]) == "string" then
+      err[field] = err[field]:gsub("^[^\n:]*mp/agent%.lua:%d+: ", "")
+    end
+  end
   err.traceback = (err.traceback or ""):gsub("\n\t[^\n]*mp/agent%.lua:.*$", "")
   err.process, err.pid = err.process or self.name, err.pid or self.pid
   return { false, err }

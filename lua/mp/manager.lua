@@ -326,7 +326,10 @@ function manager.of(makers_)
     __name = "mp.Manager class", -- what looks like a class travels by its module's name
     connect = function(...)
       local there, why, errno = require("mp.remote_manager").connect(...)
-      return there, why, errno
+      if there then
+        return there
+      end
+      return nil, why, errno
     end,
   }, { __call = new, __name = "mp.Manager class" })
 end

@@ -281,10 +281,11 @@ function Process:join(timeout)
     error("can only join a started process", 2)
   end
   local ok, why = s.handle:join(timeout)
-  if ok then
-    family.children[s.handle:pid()] = nil
+  if not ok then
+    return nil, why
   end
-  return ok, why
+  family.children[s.handle:pid()] = nil
+  return true
 end
 
 function Process:is_alive()

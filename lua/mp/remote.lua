@@ -47,8 +47,10 @@ function remote.hub(address, options)
   local hub = hubs[id]
   if not hub then
     hub = {
+      where = id,
       address = address,
       options = options,
+      users = setmetatable({}, { __mode = "k" }), -- connected managers
       free = {}, -- connections
       drops = {}, -- keys of proxies that are no more
       known = setmetatable({}, { __mode = "v" }), -- proxies by key
@@ -87,14 +89,15 @@ local function hear(hub, conn)
   if type(hello) ~= "table" or hello[1] ~= reference.HELLO then
     return nil, why == "closed" and "the connection was closed" or "there is no manager"
   elseif hub.id and hub.id ~= hello[4] then
+    hubs[hub.where] = nil -- whoever asks for the address now means the other
     return nil, "another manager has its place"
   end
   hub.name, hub.server, hub.id = hello[2], hello[3], hello[4]
   return conn
 end
 
---- A new connection, or nil, why, errno; raises what mp.Client raises.
-function remote.open(hub)
+-- A new connection, or nil, why, errno; raises what mp.Client raises.
+local function open(hub)
   local o = hub.options
   local conn, why, errno =
     core.connect(hub.address, o.authkey, o.timeout, o.functions, o.max_message)
@@ -113,6 +116,24 @@ function remote.open(hub)
   )
 end
 
+--- The manager that is at the address now, reached by the user (a key, held
+-- weakly): or nil, why, errno. Proxies of one that was there before stay its own.
+function remote.connect(user, address, options)
+  local hub = remote.hub(address, options)
+  local conn, why, errno = open(hub)
+  if not conn and hubs[hub.where] ~= hub then
+    hub = remote.hub(address, options)
+    conn, why, errno = open(hub)
+  end
+  if not conn then
+    return nil, why, errno
+  end
+  hub.closed = nil
+  hub.users[user] = true
+  remote.keep(hub, conn)
+  return hub
+end
+
 -- This process's own list of connections, and what it has to tell.
 local function owned(hub)
   if hub.pid ~= core.getpid() then
@@ -129,7 +150,7 @@ local function take(hub)
   elseif #free > 0 then
     return table.remove(free)
   end
-  local ok, conn, why = pcall(remote.open, hub)
+  local ok, conn, why = pcall(open, hub)
   if not ok or not conn then
     error(lost(hub, tostring(ok and why or conn)), 0)
   end
@@ -141,16 +162,14 @@ function remote.keep(hub, conn)
   table.insert(owned(hub), conn)
 end
 
---- Ends all connections; proxies are of no use any more.
-function remote.close(hub)
-  owned(hub)
-  hub.closed = true
-  close_all(hub)
-end
-
---- The manager is used again.
-function remote.reopen(hub)
-  hub.closed = nil
+--- The last user ends all connections; proxies are of no use any more.
+function remote.close(hub, user)
+  hub.users[user] = nil
+  if next(hub.users) == nil then
+    owned(hub)
+    hub.closed = true
+    close_all(hub)
+  end
 end
 
 --- The client has let go of the object: the agents are told when there is

@@ -49,12 +49,13 @@ function Manager.shutdown()
   error("a manager is shut down where it was made (close ends the connection)", 2)
 end
 
---- Ends the connection; what only this process held is gone.
+--- Ends the connection, unless another connected manager shares it; what only
+-- this process held is gone then.
 function Manager:close()
   local s = rawget(self, STATE)
   if not s.closed then
     s.closed = true
-    remote.close(s.hub)
+    remote.close(s.hub, s)
   end
 end
 
@@ -125,16 +126,15 @@ function manager.connect(address, authkey, options)
   elseif type(address) == "table" and not o.authkey then
     error("a TCP connection needs an authkey", 3)
   end
-  local hub = remote.hub(address, o)
-  remote.reopen(hub)
-  local ok, conn, why, errno = pcall(remote.open, hub)
+  local s = { creators = {} }
+  local ok, hub, why, errno = pcall(remote.connect, s, address, o)
   if not ok then
-    error((conn:gsub("^.-mp%.Client", "mp.Manager")), 3)
-  elseif not conn then
-    return nil, why:gsub("^mp%.Client", "mp.Manager"), errno
+    error((hub:gsub("^.-mp%.Client", "mp.Manager")), 3)
+  elseif not hub then
+    return nil, (why:gsub("^mp%.Client", "mp.Manager")), errno
   end
-  remote.keep(hub, conn)
-  return setmetatable({ [STATE] = { hub = hub, creators = {} } }, Class)
+  s.hub = hub
+  return setmetatable({ [STATE] = s }, Class)
 end
 
 return manager

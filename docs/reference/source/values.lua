@@ -38,6 +38,14 @@ function mp.RawValue(code, init) end
 ---@field value any read and written in one step; what is out of range raises
 local rawvalue = {}
 
+--- The same as reading `value`: Python's spelling for a manager's Value.
+---@return any value
+function rawvalue:get() end
+
+--- The same as writing `value`.
+---@param x any
+function rawvalue:set(x) end
+
 --- Adds in one step.
 ---@param n number
 ---@return number sum the new value
