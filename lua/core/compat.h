@@ -18,9 +18,9 @@ static inline lua_State *mpl_compat_newstate(lua_Alloc alloc, void *ud)
 #endif
 }
 
-/* Puts the next collection off by so many KiB. 5.4 takes a step of a negative
- * size, which only lowers what is owed; 5.5's are sizes, so there it does
- * nothing. */
+/* Puts the next collection off by so many KiB; a negative number takes that
+ * back. 5.4 takes a step of a negative size, which only lowers what is owed;
+ * 5.5's are sizes, so there it does nothing. */
 static inline void mpl_compat_put_off_gc(lua_State *L, int kib)
 {
 #if LUA_VERSION_NUM >= 505

@@ -33,12 +33,7 @@ static void get_options(lua_State *L, struct mpr_process_options *o)
 
 /* A child just forked shares its parent's memory. A collection writes into
  * every object, and so copies nearly all of it: not for a short life. */
-static void put_off_collection(lua_State *L)
-{
-    enum { GRACE_KIB = 1024 };
-
-    mpl_compat_put_off_gc(L, GRACE_KIB);
-}
+enum { GRACE_KIB = 1024 };
 
 /* core.fork(name, daemon, worker, object, hooks, family, here) -> process |
  * process, true (in the child) | nil, message, errno. The child keeps the ends
@@ -56,11 +51,13 @@ static int process_fork(lua_State *L)
     get_options(L, &options);
     given = mpl_given_push(L, mpl_self(L), GIVEN, KEPT, LEFT);
     ud = new_process(L);
+    /* Before the fork: the child need not step onto the code for it. */
+    mpl_compat_put_off_gc(L, GRACE_KIB);
     r = mpr_process_fork(&ud->p, &options);
+    if (r != MPR_IN_CHILD)
+        mpl_compat_put_off_gc(L, -GRACE_KIB);
     if (r < 0)
         return mpl_fail(L, r);
-    if (r == MPR_IN_CHILD)
-        put_off_collection(L);
     if (r == MPR_IN_CHILD && given)
         mpl_given_close_others(L, mpl_self(L), given);
     /* A child has few reasons to write to memory that it shares. */

@@ -6,4 +6,8 @@
  * each first step onto 64 KB of it is a fault. */
 #define MPRI_NEAR __attribute__((hot))
 
+/* The same for variables that the child writes at once, or its parent around a
+ * fork: a page that either writes to is copied. */
+#define MPRI_NEAR_DATA __attribute__((section(".data")))
+
 #endif

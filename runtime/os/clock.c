@@ -1,6 +1,7 @@
 #include "os/os.h"
 
 #include "base/near.h"
+#include "os/call.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -20,7 +21,7 @@ MPRI_NEAR uint64_t mpri_boot_ns(void)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_BOOTTIME, &t);
+    mpri_call_clock(CLOCK_BOOTTIME, &t);
     return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
 }
 

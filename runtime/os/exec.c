@@ -1,6 +1,7 @@
 #include "os/os.h"
 
 #include "base/near.h"
+#include "os/call.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,13 +10,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Each page of the C library that a child just forked runs is a fault: one
- * function makes its system calls. Zeros are the kernel's words for default
- * action, and for the empty mask. */
+/* Zeros are the kernel's words for default action, and for the empty mask. */
 MPRI_NEAR void mpri_child_signals(void)
 {
     unsigned long zeros[16] = {0};
@@ -23,8 +23,17 @@ MPRI_NEAR void mpri_child_signals(void)
 
     for (int signo = 1; signo < SIGNALS; signo++)
         if (signo != SIGKILL && signo != SIGSTOP)
-            syscall(SYS_rt_sigaction, signo, zeros, NULL, MASK);
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, zeros, NULL, MASK);
+            mpri_call(SYS_rt_sigaction, signo, (long)zeros, 0, MASK);
+    mpri_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)zeros, 0, MASK);
+}
+
+/* By the number that Linux gave /dev/null for good. */
+bool mpri_stdin_is_null(void)
+{
+    struct stat st;
+
+    return fstat(0, &st) == 0 && S_ISCHR(st.st_mode) &&
+           st.st_rdev == makedev(1, 3);
 }
 
 MPRI_NEAR void mpri_child_stdin(void)

@@ -191,6 +191,9 @@ int mpri_exec(const char *const *argv, char *const *env, const int *keep,
 void mpri_child_signals(void);
 void mpri_child_stdin(void);
 
+/* Whether a child's standard input is right as it is. */
+bool mpri_stdin_is_null(void);
+
 /* ---- descriptors ---------------------------------------------------------*/
 
 /* Writes all of it, also to a descriptor that does not block; one that takes

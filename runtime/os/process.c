@@ -1,6 +1,7 @@
 #include "os/os.h"
 
 #include "base/near.h"
+#include "os/call.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,10 +24,12 @@ static int byte_lock(int fd, int cmd, short type, uint64_t off,
         .l_start = (off_t)off,
         .l_len = 1,
     };
-    while (fcntl(fd, cmd, lk) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return 0;
+    for (;;) {
+        long r = mpri_call_fcntl(fd, cmd, lk);
+
+        if (r != -EINTR)
+            return (int)r;
+    }
 }
 
 MPRI_NEAR int mpri_byte_take(int fd, uint64_t off)
@@ -144,15 +147,17 @@ int mpri_thread_count(void)
 MPRI_NEAR bool mpri_single_threaded(void)
 {
     /* Legal, and without any effect, if there is nobody to part from. */
-    if (syscall(SYS_unshare, CLONE_THREAD) == 0)
-        return true;
-    return errno != EINVAL && mpri_thread_count() == 1;
+    long r = mpri_call(SYS_unshare, CLONE_THREAD, 0, 0, 0);
+
+    return r == 0 || (r != -EINVAL && mpri_thread_count() == 1);
 }
 
-int mpri_end_with_parent(pid_t parent, int signo)
+MPRI_NEAR int mpri_end_with_parent(pid_t parent, int signo)
 {
-    if (prctl(PR_SET_PDEATHSIG, signo) < 0)
-        return -errno;
+    long r = mpri_call(SYS_prctl, PR_SET_PDEATHSIG, signo, 0, 0);
+
+    if (r < 0)
+        return (int)r;
     /* A parent that ended before the line above sent nothing. */
-    return getppid() == parent ? 0 : -ESRCH;
+    return mpri_call(SYS_getppid, 0, 0, 0, 0) == parent ? 0 : -ESRCH;
 }

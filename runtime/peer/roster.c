@@ -2,6 +2,7 @@
 #include "base/near.h"
 
 #include "base/testpoint.h"
+#include "os/call.h"
 #include "os/os.h"
 
 #include <errno.h>
@@ -9,7 +10,8 @@
 #include <unistd.h>
 
 static const uint32_t no_member;
-struct mpri_self mpri_self = {.slot = MPRI_NO_SLOT, .mark = &no_member};
+MPRI_NEAR_DATA struct mpri_self mpri_self = {.slot = MPRI_NO_SLOT,
+                                             .mark = &no_member};
 
 /* Lies behind the last slot's last field: how far the roster was used. */
 static mpri_a32 *roster_end(void)
@@ -95,7 +97,8 @@ int mpri_roster_take(const char *name, uint32_t *slot)
     return 0;
 }
 
-static uint32_t *mark_page; /* one page per process, kept through forks */
+MPRI_NEAR_DATA static uint32_t
+    *mark_page; /* one page per process, kept through forks */
 
 static int make_mark_page(void)
 {
@@ -135,14 +138,18 @@ bool mpri_self_lost(void)
 
 /* The byte may still be another's for a while: of a predecessor that is being
  * torn down, whose memory is gone, or of a child that came too late. */
-static int take_byte(uint32_t slot, uint32_t starting)
+MPRI_NEAR static int take_byte(uint32_t slot, uint32_t starting)
 {
-    int64_t until_ns = mpri_now_ns() + ENTER_NS;
+    int64_t until_ns = 0;
     int err;
 
     for (;;) {
         err = mpri_byte_take(mpri_map.fd, byte_of(slot));
-        if (err != -EAGAIN || mpri_now_ns() > until_ns)
+        if (err != -EAGAIN)
+            return err;
+        if (until_ns == 0)
+            until_ns = mpri_now_ns() + ENTER_NS;
+        else if (mpri_now_ns() > until_ns)
             return err;
         if (mpri_load_acq(&mpri_slot(slot)->life) != starting)
             return -ESRCH;
@@ -153,9 +160,10 @@ static int take_byte(uint32_t slot, uint32_t starting)
 /* Of a process that is not a member yet. A number stays the same parent's while
  * that lives, and a process of another namespace sees no parent: so who sees
  * the one that it was forked by is in that one's namespace. */
-static uint64_t own_namespace(void)
+MPRI_NEAR static uint64_t own_namespace(void)
 {
-    bool forked = mpri_self.pid != 0 && getppid() == mpri_self.pid;
+    bool forked = mpri_self.pid != 0 &&
+                  mpri_call(SYS_getppid, 0, 0, 0, 0) == mpri_self.pid;
 
     return forked ? mpri_self.namespace : mpri_pid_namespace();
 }
@@ -164,7 +172,7 @@ MPRI_NEAR int mpri_roster_enter(uint32_t slot, uint32_t generation)
 {
     struct mpri_slot *s = mpri_slot(slot);
     uint32_t starting = life(generation, MPRI_SLOT_STARTING);
-    pid_t pid = getpid();
+    pid_t pid = (pid_t)mpri_call(SYS_getpid, 0, 0, 0, 0);
     int err;
 
     if (mpri_load_acq(&s->life) != starting)

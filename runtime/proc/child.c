@@ -19,7 +19,7 @@
 
 enum { CANNOT_START = 255 };
 
-static struct {
+MPRI_NEAR_DATA static struct {
     uint32_t slot, generation; /* of the parent, as a member */
     pid_t pid;
 } parent = {.slot = MPRI_NO_SLOT};
@@ -33,19 +33,19 @@ MPRI_NEAR void mpri_child_parent(uint32_t slot, int pid)
     parent.pid = pid;
 }
 
-MPRI_NEAR void mpri_child_begin(uint32_t slot, uint32_t generation, int daemon,
-                                uint32_t parent_pid)
+MPRI_NEAR void mpri_child_begin(const struct mpri_birth *b)
 {
-    mpri_child_parent(slot, (int)parent_pid);
-    if (daemon && mpri_end_with_parent((pid_t)parent_pid, SIGKILL) < 0)
+    mpri_child_parent(b->slot, (int)b->parent_pid);
+    if (b->daemon && mpri_end_with_parent((pid_t)b->parent_pid, SIGKILL) < 0)
         _exit(CANNOT_START);
     mpri_child_signals();
-    if (mpri_roster_enter(slot, generation) < 0)
+    if (mpri_roster_enter(b->slot, b->generation) < 0)
         _exit(CANNOT_START);
     MPRI_TESTPOINT("child.entered");
     mpri_process_forget_all();
     mpri_select_forget();
-    mpri_child_stdin();
+    if (!b->has_null_stdin)
+        mpri_child_stdin();
 }
 
 int mpr_parent_pid(void)

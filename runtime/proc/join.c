@@ -1,6 +1,7 @@
 /* Waiting for a process: for its start, by a fork server, and for its end. */
 
 #include "base/deadline.h"
+#include "base/near.h"
 #include "life/reap.h"
 #include "os/os.h"
 #include "proc/process.h"
@@ -26,7 +27,7 @@ static int64_t awake_for(int64_t deadline_ns)
 
 static void watch_start(struct mpri_process *d, int64_t deadline_ns)
 {
-    static mpri_a32 credit = MPRI_SPIN_CREDIT;
+    MPRI_NEAR_DATA static mpri_a32 credit = MPRI_SPIN_CREDIT;
     int64_t most_ns = awake_for(deadline_ns);
     struct mpri_spin spin;
 
@@ -42,7 +43,7 @@ static void watch_start(struct mpri_process *d, int64_t deadline_ns)
  * ours is over only when that is done. */
 static void watch_end(struct mpr_process *p, int64_t deadline_ns)
 {
-    static mpri_a32 credit = MPRI_SPIN_CREDIT;
+    MPRI_NEAR_DATA static mpri_a32 credit = MPRI_SPIN_CREDIT;
     struct mpri_process *d = mpri_process_data(&p->h);
     int64_t most_ns = awake_for(deadline_ns);
     struct mpri_spin spin;

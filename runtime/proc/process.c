@@ -20,8 +20,8 @@
 _Static_assert((int)MPR_PROCESS_NAME == (int)MPRI_PEER_NAME, "one name");
 
 /* The process objects of this process that have, or may open, a pidfd. */
-static struct mpr_process *children;
-static pthread_mutex_t children_lock = PTHREAD_MUTEX_INITIALIZER;
+MPRI_NEAR_DATA static struct mpr_process *children;
+MPRI_NEAR_DATA static pthread_mutex_t children_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void mpri_process_link(struct mpr_process *p)
 {
@@ -155,15 +155,18 @@ void mpri_process_started(struct mpr_process *p, int pid)
 MPRI_NEAR static int fork_prepared(struct mpr_process *p)
 {
     struct mpri_process *d = mpri_process_data(&p->h);
-    /* The child has them from its stack: when we are killed before it has its
-     * slot, the reaper gives that away, and d with it. */
-    uint32_t slot = d->slot, generation = d->generation;
-    uint32_t creator_pid = d->creator_pid;
-    int daemon = d->daemon && !d->served, err;
+    const struct mpri_birth birth = {
+        .slot = d->slot,
+        .generation = d->generation,
+        .parent_pid = d->creator_pid,
+        .daemon = d->daemon && !d->served,
+        .has_null_stdin = mpri_stdin_is_null(),
+    };
     sigset_t all, before;
     pid_t pid;
+    int err;
 
-    err = mpri_hold_inherit(slot, generation);
+    err = mpri_hold_inherit(birth.slot, birth.generation);
     if (err < 0)
         return err;
     MPRI_TESTPOINT("process.inherited");
@@ -175,7 +178,7 @@ MPRI_NEAR static int fork_prepared(struct mpr_process *p)
     pid = fork();
     if (pid == 0) {
         MPRI_TESTPOINT("child.forked");
-        mpri_child_begin(slot, generation, daemon, creator_pid);
+        mpri_child_begin(&birth);
         mpri_store_rlx(&d->pid, (uint32_t)mpri_self.pid);
         return MPR_IN_CHILD;
     }

@@ -73,9 +73,19 @@ void mpri_process_settle(mpr_process *p);
 void mpri_process_link(mpr_process *p);
 void mpri_process_forget_all(void);
 
+/* What a forked child is told. It lies on the parent's stack: when that is
+ * killed before the child has its slot, the reaper gives the slot away, and
+ * the child's block with it. */
+struct mpri_birth {
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t parent_pid;
+    bool daemon;
+    bool has_null_stdin;
+};
+
 /* In a child just forked, with the slot made for it: makes it a member that
  * owns nothing of its parent's. Does not return when that cannot be done. */
-void mpri_child_begin(uint32_t slot, uint32_t generation, int daemon,
-                      uint32_t parent_pid);
+void mpri_child_begin(const struct mpri_birth *b);
 
 #endif
