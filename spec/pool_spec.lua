@@ -289,6 +289,28 @@ describe("mp.Pool", function()
       assert.equal(16, pool:apply(square, { 4 }))
     end))
 
+    it("on_done of a settled result is called in the next mp.poll", within(10, function()
+      local pool <close> = mp.Pool(1)
+      local log = {}
+      local function note(result) log[#log + 1] = result end
+      local results = {
+        pool:apply_async(square, { 3 }),
+        pool:apply_async(error, { "no" }),
+        pool:map_async(square, { 1, 2 }),
+        pool:map_async(square, {}),
+      }
+      for _, r in ipairs(results) do
+        r:wait()
+      end
+      for _, r in ipairs(results) do
+        assert.equal(r, r:on_done(note))
+      end
+      assert.same({}, log)
+      assert.equal(#results, mp.poll(1))
+      assert.same(results, log)
+      assert.equal(0, mp.poll(0))
+    end))
+
     it("cannot be sent", within(10, function()
       local pool <close> = mp.Pool(1)
       local r = pool:apply_async(square, { 3 })

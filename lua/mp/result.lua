@@ -127,9 +127,8 @@ function Result:listen(f)
     return
   end
   self.listeners = { f }
-  if self.state == nil then
-    self.pool:watch(self, self.job)
-  end
+  -- Without a job it is settled, or a run: the next wait looks at those anyway.
+  self.pool:watch(self, self.job)
 end
 
 local function complain(err)
