@@ -152,6 +152,59 @@ describe("mp.dict", function()
     assert.equal('mp.dict: {["no name"] = {x = "s"}}', tostring(d))
   end))
 
+  it("takes tables at any depth", within(20, function()
+    local t, depth = {}, 20000
+    local last = t
+    for i = 1, depth do
+      last[i % 2 == 0 and "next" or 1] = {}
+      last = last[i % 2 == 0 and "next" or 1]
+    end
+    last[1] = "end"
+    local d <const> = mp.dict { t = t }
+    local shared, copy = d.t, mp.dict.copy(d).t
+    for i = 1, depth do
+      shared = shared[i % 2 == 0 and "next" or 1]
+      copy = copy[i % 2 == 0 and "next" or 1]
+    end
+    assert.equal("end", shared[1])
+    assert.equal("end", copy[1])
+  end))
+
+  it("tells the way to what it refuses, and its caller's line", within(5, function()
+    local d <const>, l <const> = mp.dict(), mp.list()
+    local deep, way = { io.stdout }, {}
+    for i = 300, 1, -1 do
+      deep = { ["x" .. i] = deep }
+      way[i] = ".x" .. i
+    end
+    local file <const> = " (a FILE*)"
+    local all <const> = "cannot send value" .. table.concat(way) .. "[1]" .. file
+    for text, f in pairs {
+      [all] = function() d.t = deep end,
+      ["cannot send value.a[2].b" .. file] = function()
+        mp.dict.merge(d, { a = { 1, { b = io.stdout } } })
+      end,
+      ["cannot send value.c[1]" .. file] = function()
+        mp.dict.update(d, "k", function() return { c = { io.stdout } } end)
+      end,
+      ["cannot send value[3]" .. file] = function() mp.list { 1, 2, io.stdout } end,
+      ["cannot send value[2][2]" .. file] = function() l:append { 1, { 2, io.stdout } } end,
+      ["key must be a string, number or boolean, not a table (in value.e.f)"] = function()
+        mp.dict.merge(d, { e = { f = { [{}] = 1 } } })
+      end,
+      ["key must be a string, number or boolean, not nil"] = function()
+        mp.dict.update(d, nil, print)
+      end,
+      ["key must not be NaN"] = function() mp.dict.update(d, 0 / 0, print) end,
+    } do
+      local ok <const>, message <const> = pcall(f)
+      assert.is_false(ok)
+      assert.equal(text, (message:gsub("^[^:]*dict_spec%.lua:%d+: ", "")))
+      assert.matches("^[^:]*dict_spec%.lua:%d+: ", message)
+    end
+    assert.equal(0, mp.dict.len(d) + #l)
+  end))
+
   it("refuses what cannot be", function()
     local d = mp.dict()
     assert.error_matches(function()

@@ -57,9 +57,23 @@ local function check(d, name)
   end
 end
 
+local function check_key(k)
+  local kind <const> = type(k)
+  if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
+    local what <const> = kind == "nil" and kind or "a " .. kind
+    error("key must be a string, number or boolean, not " .. what, 3)
+  elseif k ~= k then
+    error("key must not be NaN", 3)
+  end
+end
+
 local function try(d, k, f)
   local old <const>, token <const> = core.dict.fetch(d, k)
-  local v <const> = share.share(f(old))
+  local value <const> = f(old)
+  local ok <const>, v <const> = pcall(share.share, value)
+  if not ok then
+    error(v, 3)
+  end
   return core.dict.replace(d, k, token, v), v
 end
 
@@ -68,6 +82,7 @@ end
 -- new value; nil removes the key. An error in f changes nothing.
 function dict.update(d, k, f)
   check(d, "update")
+  check_key(k)
   if type(f) ~= "function" then
     error(
       ("bad argument #3 to 'update' (function expected, got %s)"):format(core.typename(f)),
@@ -96,7 +111,10 @@ function dict.merge(d, t)
   if type(t) ~= "table" and core.type(t) ~= "dict" then
     error(("bad argument #2 to 'merge' (table expected, got %s)"):format(core.typename(t)), 2)
   end
-  share.fill_dict(d, t, {})
+  local ok <const>, message <const> = pcall(share.fill_dict, d, t, {})
+  if not ok then
+    error(message, 2)
+  end
 end
 
 --- A plain table with the same contents, tables in it too.

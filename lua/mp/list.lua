@@ -28,7 +28,10 @@ local function new(t, options)
   local l <const> = core.list.new(name)
   if t then
     local n <const> = type(t) == "table" and math.type(t.n) == "integer" and t.n or #t
-    share.fill_list(l, t, n, { [t] = l })
+    local ok <const>, message <const> = pcall(share.fill_list, l, t, n, { [t] = l })
+    if not ok then
+      error(message, 2)
+    end
   end
   return l
 end
