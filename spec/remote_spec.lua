@@ -74,12 +74,12 @@ local function lost(f, ...)
 end
 
 describe("a remote mp.Manager", function()
-  before_each(function()
-    if not core.has_keys() then
-      pending("built without libsodium")
-    end
-    helper.baseline()
-  end)
+  if not core.has_keys() then
+    pending("built without libsodium")
+    return
+  end
+
+  before_each(helper.baseline)
   after_each(function()
     collectgarbage()
     collectgarbage()
