@@ -1664,7 +1664,7 @@ function logger:critical(message, ...) end
 ---@param level mp.Level
 function logger:set_level(level) end
 
---- `f(record)` is called for each record of this process.
+--- `f(record)` is called for each record of this process. What is logged in a handler is kept and written, but handed to none.
 ---@generic F: fun(record: mp.Record)
 ---@param f F
 ---@return F f

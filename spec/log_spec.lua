@@ -79,6 +79,57 @@ describe("mp.get_logger", function()
     assert.equal("error in a log handler: full\n", err)
   end))
 
+  it("keeps what a handler logs, and hands it to none", within(10, function()
+    local out, err = script [[
+      local logger = mp.log_to_stderr "info"
+      local seen = 0
+      local f = logger:add_handler(function(r)
+        seen = seen + 1
+        logger:info("about %s", r.message)
+        coroutine.wrap(function() logger:info("far about %s", r.message) end)()
+        if r.message == "two" then
+          coroutine.yield()
+        end
+      end)
+      logger:info "one"
+      local waiting = coroutine.create(function() logger:info "two" end)
+      coroutine.resume(waiting) -- it is in its handler still
+      logger:info "three"
+      assert(coroutine.resume(waiting))
+      print(seen, #logger:recent())
+      -- A child that is forked in a handler has handlers of its own.
+      logger:remove_handler(f)
+      local p
+      logger:add_handler(function()
+        p = p or mp.get_context("fork").spawn(function()
+          local heard
+          mp.get_logger():add_handler(function(r) heard = r.message end)
+          mp.get_logger():error "in the child"
+          return heard
+        end)
+      end)
+      logger:error "four"
+      print(p:result())
+    ]]
+    assert.equal("3\t9\nin the child\n", out)
+    assert.matches("one\n[^\n]*about one\n[^\n]*far about one\n", err)
+  end))
+
+  it("lets a handler take itself away", within(10, function()
+    local out = script [[
+      local logger = mp.get_logger()
+      local function once()
+        print "once"
+        logger:remove_handler(once)
+      end
+      logger:add_handler(once)
+      logger:add_handler(function(r) print(r.message) end)
+      logger:error "one"
+      logger:error "two"
+    ]]
+    assert.equal("once\none\ntwo\n", out)
+  end))
+
   it("takes handlers away", within(10, function()
     local out = script [[
       local logger = mp.get_logger()

@@ -24,6 +24,7 @@ local ring
 local level = LEVELS.warning
 local to_stderr = false
 local handlers, owner = {}, nil -- functions, and the process that added them
+local handling -- the coroutines that are in a handler
 
 local Logger = {} -- methods
 local Class = { __name = "mp.Logger" }
@@ -46,21 +47,42 @@ local function begin()
   return logger
 end
 
--- Handlers that a forked child inherited are its parent's.
+-- Handlers that a forked child inherited are its parent's, also one in which
+-- it was forked.
 local function own_handlers()
   if owner ~= core.getpid() then
     handlers, owner = {}, core.getpid()
+    handling = setmetatable({}, { __mode = "k" })
   end
   return handlers
 end
 
+-- Whether a handler called what runs now, perhaps through other coroutines. One
+-- that waits in a handler is no caller.
+local function in_handler()
+  for co in pairs(handling) do
+    local status = coroutine.status(co)
+    if status == "running" or status == "normal" then
+      return true
+    end
+  end
+  return false
+end
+
+-- A record of a handler is kept and written, but goes to no handler.
 local function emit(number, message)
   local name = family.here.name
   local time = ring:write(number, name, message)
   if to_stderr then
     ring:line(("[%s/%s] %s\n"):format(WORDS[number]:upper(), name, message))
   end
-  for _, handler in ipairs(own_handlers()) do
+  local list = { table.unpack(own_handlers()) } -- a handler may change them
+  if in_handler() then
+    return
+  end
+  local co = coroutine.running()
+  handling[co] = true
+  for _, handler in ipairs(list) do
     local ok, err = pcall(handler, {
       level = WORDS[number],
       message = message,
@@ -72,6 +94,7 @@ local function emit(number, message)
       core.report("error in a log handler: " .. tostring(err))
     end
   end
+  handling[co] = nil
 end
 
 local function check_self(self, name)
