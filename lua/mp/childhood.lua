@@ -12,7 +12,7 @@ local function catch(value)
 end
 
 local function leave(code)
-  if not family.run_at_exit() and code == 0 then
+  if family.at_exit[1] and not family.run_at_exit() and code == 0 then
     code = 1
   end
   if next(family.children) then
@@ -22,7 +22,9 @@ local function leave(code)
     end
   end
   family.end_server()
-  family.note("process ends with exit code %d", code & 0xff)
+  if family.log then
+    family.log.event("info", "process ends with exit code %d", code & 0xff)
+  end
   pcall(core.close_state)
   core.exit(family.here.handle, code & 0xff)
 end
@@ -95,37 +97,36 @@ function childhood.call_target(s)
   end
 end
 
-local function run_hooked(run, self)
-  for _, f in ipairs(family.at_start) do
-    f()
-  end
-  return run(self)
-end
-
+-- Its first steps, then what it is for.
 local function live(s, parent_name, ...)
   family.enter(s, parent_name)
   family.method = s.method or family.method -- for children of its own
   os.exit = exit -- luacheck: ignore 122
   math.randomseed(...)
-  family.note("process started")
+  if family.log then
+    family.log.event("info", "process started")
+  end
+  if family.at_start[1] then
+    for _, f in ipairs(family.at_start) do
+      f()
+    end
+  end
   local self = s.object
   local run = self and self.run or childhood.run
   if run == childhood.run then
-    self, run = s, childhood.call_target
+    return childhood.call_target(s)
   end
-  if family.at_start[1] then
-    return finish(s, xpcall(run_hooked, catch, run, self))
-  end
-  return finish(s, xpcall(run, catch, self))
+  return run(self)
 end
 
 --- Lives as what s describes; the rest: the seed of math.random. Just forked, a
--- child makes and changes as little as it can.
+-- child makes and changes as little as it can, calls included: each deeper one
+-- writes to a page of its own.
 --
 -- Whatever happens, it does not return into its parent's functions: not even
 -- for want of memory to report an error.
-function childhood.begin(s, parent_name, ...)
-  pcall(live, s, parent_name, ...)
+function childhood.begin(s, ...)
+  pcall(finish, s, xpcall(live, catch, s, ...))
   core.exit(s.handle, 1)
 end
 

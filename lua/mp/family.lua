@@ -13,6 +13,8 @@ local family = {
   has_globals = true, -- those of the script: a child that was not forked has not
   method = false, -- the default start method, from its first use on
   counter = 0, -- of default names
+  log = false, -- mp.log, once anybody asked for a logger
+  has_server = false, -- this process, or one before it, started a fork server
   children = {}, -- the states of those started and not known to be over, by pid
   at_exit = {},
   at_start = {}, -- of every child
@@ -43,14 +45,6 @@ end
 
 local function catch(value)
   return require("mp.error").catch(value)
-end
-
---- For the log, if anybody asked for one.
-function family.note(...)
-  local log = package.loaded["mp.log"]
-  if log then
-    log.event("info", ...)
-  end
 end
 
 function family.report(err)
@@ -99,9 +93,8 @@ end
 
 --- This process needs no fork server any more, if it had one.
 function family.end_server()
-  local start = package.loaded["mp.start"]
-  if start then
-    start.finish()
+  if family.has_server then
+    package.loaded["mp.start"].finish()
   end
 end
 

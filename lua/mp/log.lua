@@ -43,6 +43,7 @@ end
 local function begin()
   if not ring then
     ring = assert(core.Log())
+    family.log = log
   end
   return logger
 end
@@ -202,6 +203,7 @@ end
 --- In the child.
 function log.take(order)
   ring, level, to_stderr = order[1], order[2], order[3]
+  family.log = log
 end
 
 Class.__mp_pack = log.order

@@ -119,6 +119,7 @@ local function ensure_server()
     error("cannot start the fork server: " .. tostring(ready or why), 0)
   end
   server = { handle = handle, requests = requests, pid = core.getpid() }
+  family.has_server = true
   return server
 end
 
