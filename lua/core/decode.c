@@ -187,6 +187,17 @@ static bool is_simple(const uint8_t *bytes, size_t size)
            size == sizes[tag - MPR_TAG_NIL];
 }
 
+bool mpl_decode_simple(lua_State *L, const void *bytes, size_t size)
+{
+    struct mpl_decoder d;
+
+    if (!is_simple(bytes, size))
+        return false;
+    d.L = L;
+    d.r = mpr_reader_of(bytes, size);
+    return mpl_decode_value(&d);
+}
+
 int mpl_decode(lua_State *L, struct mpl_state *S, const void *bytes,
                size_t size, struct mpl_refs *refs, unsigned flags)
 {
@@ -197,10 +208,8 @@ int mpl_decode(lua_State *L, struct mpl_state *S, const void *bytes,
     d.r = mpr_reader_of(bytes, size);
     if (flags & MPL_STRING)
         d.r.at++;
-    if (is_simple(d.r.at, mpr_reader_left(&d.r))) {
-        mpl_decode_value(&d);
+    if (mpl_decode_simple(L, d.r.at, mpr_reader_left(&d.r)))
         return 1;
-    }
     d.S = S;
     d.refs = refs;
     d.flags = flags;

@@ -5,6 +5,35 @@
 
 #include <string.h>
 
+/* The shortest messages need no encoder: one number or short string. Pushes the
+ * string of it; false: the value at index 1 is none of these. */
+static bool dump_simple(lua_State *L)
+{
+    uint8_t bytes[2 + MPR_WIRE_SHORT] = {MPL_FORMAT};
+    uint8_t *p = bytes + 1;
+    const char *s;
+    size_t size;
+
+    switch (lua_type(L, 1)) {
+    case LUA_TNUMBER:
+        p = lua_isinteger(L, 1) ? mpr_put_integer(p, lua_tointeger(L, 1))
+                                : mpr_put_number(p, lua_tonumber(L, 1));
+        break;
+    case LUA_TSTRING:
+        s = lua_tolstring(L, 1, &size);
+        if (size > MPR_WIRE_SHORT)
+            return false;
+        *p++ = (uint8_t)(MPR_TAG_SHORT + size);
+        memcpy(p, s, size);
+        p += size;
+        break;
+    default:
+        return false;
+    }
+    lua_pushlstring(L, (const char *)bytes, (size_t)(p - bytes));
+    return true;
+}
+
 /*** The value as a string, which loads turns into an equal one in this or any
  * other process: tables with their cycles, shared references and registered
  * metatables, functions with their upvalues. mp objects cannot be in a string:
@@ -14,10 +43,13 @@
  * @treturn string bytes, the first of which names the format */
 static int dumps(lua_State *L)
 {
-    struct mpl_state *S = mpl_self(L);
+    struct mpl_state *S;
     struct mpr_parcel parcel;
 
+    if (dump_simple(L))
+        return 1;
     luaL_checkany(L, 1);
+    S = mpl_self(L);
     mpl_encode(L, 1, S, MPL_FUNCTIONS | MPL_STRING, "value");
     mpl_codec_parcel(S, &parcel);
     lua_pushlstring(L, parcel.bytes, parcel.size);
@@ -59,7 +91,8 @@ static int loads(lua_State *L)
 
     luaL_argcheck(L, size > 0 && *s == MPL_FORMAT, 1,
                   "not a string of mp.dumps");
-    lua_settop(L, 1);
+    if (mpl_decode_simple(L, s + 1, size - 1))
+        return 1;
     count = mpl_decode(L, mpl_self(L), s, size, NULL,
                        MPL_STRING | (functions ? MPL_FUNCTIONS : 0));
     if (count != 1)

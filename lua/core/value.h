@@ -85,6 +85,10 @@ struct mpl_refs {
 int mpl_decode(lua_State *L, struct mpl_state *S, const void *bytes,
                size_t size, struct mpl_refs *refs, unsigned flags);
 
+/* The same of a message, without a first byte MPL_FORMAT, that is one number,
+ * boolean, nil or short string; false: it is another one, nothing was done. */
+bool mpl_decode_simple(lua_State *L, const void *bytes, size_t size);
+
 /* lua_pushlstring, which is faster for very long ones. */
 void mpl_push_string(lua_State *L, const void *s, size_t size);
 
