@@ -164,6 +164,7 @@ enum mpl_step mpl_encode_value(struct mpl_walk *w)
 static enum mpl_step continue_frame(struct mpl_walk *w, struct mpl_frame *f)
 {
     switch (f->part) {
+    case MPL_FIRST_ITEM:
     case MPL_ITEMS:
     case MPL_SCATTERED:
     case MPL_FIRST:

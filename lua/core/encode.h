@@ -14,14 +14,15 @@
 
 /* A value whose parts are being encoded; its Lua value lies on the stack. */
 enum mpl_part {
-    MPL_ITEMS,     /* a table's 1..n, in order: at [table] the table, at
-                   * [table + 1] the last one's key, or nil */
-    MPL_SCATTERED, /* those that are not in order */
-    MPL_FIRST,     /* its pairs, the first of which is there */
-    MPL_KEY,       /* its pairs: the last key at [table + 1] */
-    MPL_VALUE,     /* a pair's key is written; its value at [table + 2] */
-    MPL_UPVALUES,  /* a function's: at [table] the function */
-    MPL_HOOK,      /* what __mp_pack returned is being encoded */
+    MPL_FIRST_ITEM, /* a table's 1..n, in order: at [table] the table, behind
+                     * it the first key and its value */
+    MPL_ITEMS,      /* the same: at [table + 1] the last one's key */
+    MPL_SCATTERED,  /* those that are not in order */
+    MPL_FIRST,      /* its pairs, the first of which is there */
+    MPL_KEY,        /* its pairs: the last key at [table + 1] */
+    MPL_VALUE,      /* a pair's key is written; its value at [table + 2] */
+    MPL_UPVALUES,   /* a function's: at [table] the function */
+    MPL_HOOK,       /* what __mp_pack returned is being encoded */
 };
 
 struct mpl_frame {

@@ -81,6 +81,7 @@ static void add_step(lua_State *L, luaL_Buffer *b, const struct mpl_frame *f)
     char number[32];
 
     switch (f->part) {
+    case MPL_FIRST_ITEM:
     case MPL_ITEMS:
     case MPL_SCATTERED:
         snprintf(number, sizeof number, "[" LUA_INTEGER_FMT "]",

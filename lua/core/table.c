@@ -1,12 +1,13 @@
 /* The parts of a table: its items 1..n (n is its border), then its pairs.
  *
  * lua_next gives both. As a rule the items come first and in order, for they
- * lie in the table's array; then one pass is enough. But they may stand
- * anywhere among the pairs, and some may be nil. From the first that is not
- * where it should be on, items are read by number; then as many entries as
- * there are items (m, not nil) are passed over unread. If no item turns up
- * behind them, those m were the items, all of them. If one does ("disorder"),
- * the first m are looked at once more, one by one. */
+ * lie in the table's array; then one pass is enough. A table whose first key is
+ * no integer has nothing in its array, and is written as pairs altogether.
+ * Otherwise some items may still stand anywhere among the pairs, and some may
+ * be nil. From the first that is not where it should be on, items are read by
+ * number; then as many entries as there are items (m, not nil) are passed over
+ * unread. If no item turns up behind them, those m were the items, all of them.
+ * If one does ("disorder"), the first m are looked at once more, one by one. */
 
 #include "scalar.h"
 
@@ -15,32 +16,38 @@ enum {
     RUN_MIN = 4, /* shorter runs are no shorter on the wire */
 };
 
-/* Writes the head of the table at w->top and says in f what follows; false:
- * nothing does. On the stack is then what comes before the first item, nil, or
- * the first pair. */
+static inline bool is_key(lua_State *L, int key, lua_Unsigned i)
+{
+    return lua_isinteger(L, key) &&
+           (lua_Unsigned)lua_tointegerx(L, key, NULL) == i;
+}
+
+/* Writes the head of the table at w->top and says in f what follows: the first
+ * key and its value are on the stack; false: nothing follows. */
 static inline bool put_head(struct mpl_walk *w, struct mpl_frame *f)
 {
     lua_State *L = w->L;
-    lua_Unsigned n = lua_rawlen(L, w->top);
     uint8_t *p = mpl_room(w, 2 + MPR_WIRE_COUNT_MAX);
 
-    f->table = w->top;
-    f->at = mpl_offset(w);
-    f->order = MPL_ONCE;
-    f->pairs = f->filled = f->i = 0;
-    f->n = n;
-    p[1] = 0; /* pairs, set by close_table */
-    lua_pushnil(L);
-    if (n) {
-        p[0] = MPR_TAG_TABLE;
-        w->e->out.end = mpr_put_count(p + 2, n);
-        f->part = MPL_ITEMS;
-        return true;
-    }
     p[0] = MPR_TAG_MAP;
+    p[1] = 0; /* pairs, set by close_table */
+    f->at = mpl_offset(w);
     w->e->out.end = p + 2;
+    lua_pushnil(L);
+    if (!lua_next(L, w->top))
+        return false;
+    f->table = w->top;
+    f->order = MPL_ONCE;
+    f->pairs = f->filled = f->i = f->n = 0;
     f->part = MPL_FIRST;
-    return lua_next(L, w->top);
+    if (lua_isinteger(L, w->top + 1))
+        f->n = lua_rawlen(L, w->top);
+    if (f->n) {
+        p[0] = MPR_TAG_TABLE;
+        w->e->out.end = mpr_put_count(p + 2, f->n);
+        f->part = MPL_FIRST_ITEM;
+    }
+    return true;
 }
 
 enum mpl_step mpl_encode_open_table(struct mpl_walk *w)
@@ -58,12 +65,6 @@ static void close_table(struct mpl_walk *w, const struct mpl_frame *f)
     w->e->out.bytes[f->at + 1] = mpr_wire_pairs(f->pairs);
     if (f->pairs > MPR_WIRE_PAIRS)
         mpl_put_tag(w, MPR_TAG_END);
-}
-
-static inline bool is_key(lua_State *L, int key, lua_Unsigned i)
-{
-    return lua_isinteger(L, key) &&
-           (lua_Unsigned)lua_tointegerx(L, key, NULL) == i;
 }
 
 /* Pushes the key and the value of item i, if it comes after item i - 1. */
@@ -232,18 +233,22 @@ static enum mpl_step encode_scattered(struct mpl_walk *w, struct mpl_frame *f)
     return skip_items(L, f) ? encode_pairs(w, f) : MPL_DONE;
 }
 
-/* Writes the items after the key on the top. */
+/* Writes the items: the one whose key and value are the stack's top, or those
+ * after the key there. */
 static enum mpl_step encode_items(struct mpl_walk *w, struct mpl_frame *f)
 {
     lua_State *L = w->L;
     struct mpl_encoder *e = w->e;
-    int key = f->table + 1;
+    int table = f->table;
+    int key = table + 1;
+    bool there = f->part == MPL_FIRST_ITEM;
 
-    while (f->i < f->n) {
+    f->part = MPL_ITEMS;
+    for (; f->i < f->n; there = false) {
         int type;
 
-        if (!lua_next(L, f->table) || !is_key(L, key, f->i + 1)) {
-            lua_settop(L, f->table);
+        if (!(there || lua_next(L, table)) || !is_key(L, key, f->i + 1)) {
+            lua_settop(L, table);
             f->part = MPL_SCATTERED;
             f->filled = f->i;
             return encode_scattered(w, f);
@@ -271,7 +276,7 @@ static enum mpl_step encode_items(struct mpl_walk *w, struct mpl_frame *f)
 
 enum mpl_step mpl_encode_parts(struct mpl_walk *w, struct mpl_frame *f)
 {
-    enum mpl_step step = f->part == MPL_ITEMS       ? encode_items(w, f)
+    enum mpl_step step = f->part <= MPL_ITEMS       ? encode_items(w, f)
                          : f->part == MPL_SCATTERED ? encode_scattered(w, f)
                                                     : encode_pairs(w, f);
 
