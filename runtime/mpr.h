@@ -619,8 +619,10 @@ MPR_API int mpr_queue_join(mpr_queue *q, int64_t deadline_ns);
 
 enum { MPR_ADDRESS_PATH = 104, MPR_ADDRESS_HOST = 64 };
 
+enum { MPR_ADDRESS_TCP = 1, MPR_ADDRESS_TCP4 = 4, MPR_ADDRESS_TCP6 = 6 };
+
 struct mpr_address {
-    int tcp; /* 0: path, 1: host and port */
+    int tcp; /* 0: path; host and port: MPR_ADDRESS_TCP, or of one IP version */
     char path[MPR_ADDRESS_PATH];
     char host[MPR_ADDRESS_HOST];
     uint16_t port; /* 0: any that is free */
@@ -642,14 +644,15 @@ MPR_API int mpr_listen(struct mpr_address *a, int backlog);
 MPR_API int mpr_listen_private(struct mpr_address *a);
 
 /* -EACCES: the peer does not know the key; -EPROTO: it speaks another
- * protocol; -EPERM: it is of another user; -ETIMEDOUT, also for a peer that
- * stalls; -ENOTSUP: a key, but no cryptography. */
+ * protocol; -EPERM: it is of another user; -ETIMEDOUT; -ENOTSUP: a key, but no
+ * cryptography. A peer that stalls, or goes, before it gave its proof is passed
+ * over. */
 MPR_API int mpr_accept(int listener, mpr_channel *c, struct mpr_address *peer,
                        const void *key, size_t key_size, int64_t deadline_ns);
 
 /* mpr_accept in two steps, for who must not wait for a peer that stalls: the
- * connection, which is not to be trusted, and then the peer's proof. A channel
- * that fails it is closed. */
+ * connection, which is not to be trusted, and then the peer's proof (-EPIPE: it
+ * is gone; -ETIMEDOUT: it stalls). A channel that fails it is closed. */
 MPR_API int mpr_take(int listener, mpr_channel *c, struct mpr_address *peer,
                      int64_t deadline_ns);
 MPR_API int mpr_greet(mpr_channel *c, const void *key, size_t key_size);

@@ -203,12 +203,89 @@ describe("mp.Listener", function()
     assert.error_matches(function() mp.Listener { adress = "/x" } end, "invalid option 'adress'")
     assert.error_matches(function() mp.Listener { authkey = "" } end, "must be a non%-empty string")
     assert.error_matches(function() mp.Listener { authkey = 5 } end, "must be a non%-empty string")
-    assert.error_matches(function() mp.Listener { family = "AF_PIPE" } end, "unrecognized")
+    assert.error_matches(function()
+      mp.Listener({ address = "/x" }, "key")
+    end, "authkey belongs among the options")
+    assert.error_matches(function()
+      mp.Listener { backlog = 0 }
+    end, "backlog must be a positive integer")
+    assert.error_matches(function()
+      mp.Client("/x", nil, { max_message = "x" })
+    end, "max_message must be a positive integer")
+    assert.error_matches(function() mp.Client("/x", nil, 5) end, "options must be a table")
     assert.error_matches(function()
       mp.Listener { address = { "127.0.0.1", 0 } }
     end, "needs an authkey")
     assert.error_matches(function() mp.Client { "127.0.0.1", 9 } end, "needs an authkey")
     assert.error_matches(function() mp.Listener { address = ("x"):rep(200) } end, "too long")
+  end)
+
+  it("locates a bad address where it was given", function()
+    for _, address in ipairs { 5, "", { "127.0.0.1" }, { "127.0.0.1", 65536 }, { "::1", -1 } } do
+      for _, make in ipairs { mp.Listener, mp.Client } do
+        local ok, why = pcall(function()
+          local l = make(address, "k")
+          l:close() -- not reached, and no tail call
+        end)
+        assert.is_false(ok)
+        assert.matches("^[^:]*listener_spec.lua:%d+: address must be a path or {host, port}$", why)
+      end
+    end
+  end)
+
+  describe("family", function()
+    local function listening(family, address)
+      if not core.has_keys() then
+        pending("no libsodium")
+      end
+      local l <close> = assert(mp.Listener { family = family, address = address, authkey = "k" })
+      local p = client(l.address, "k", function(c) c:send "hello" end)
+      local c <close> = assert(l:accept(10))
+      assert.equal("hello", c:recv(10))
+      p:join()
+      return l.address
+    end
+
+    it("chooses what is made when there is no address", within(20, function()
+      assert.matches("^/", listening "AF_UNIX")
+      assert.equal("127.0.0.1", listening("AF_INET")[1])
+      local l = mp.Listener { family = "AF_INET6", authkey = "k" }
+      if not l then
+        pending("no IPv6")
+      end
+      l:close()
+      assert.equal("::1", listening("AF_INET6")[1])
+    end))
+
+    it("chooses the version of IP of a host's name", within(10, function()
+      assert.equal("127.0.0.1", listening("AF_INET", { "localhost", 0 })[1])
+      for family, host in pairs { AF_INET = "::1", AF_INET6 = "127.0.0.1" } do
+        local l, why = mp.Listener { family = family, address = { host, 0 }, authkey = "k" }
+        assert.is_nil(l)
+        assert.matches("cannot listen at '.*:0': ", why)
+      end
+    end))
+
+    it("must fit the address, and be known", function()
+      local function refused(family, address, why)
+        local ok, got = pcall(function()
+          local l = mp.Listener { family = family, address = address, authkey = "k" }
+          l:close() -- not reached, and no tail call
+        end)
+        assert.is_false(ok)
+        assert.matches("^[^:]*listener_spec.lua:%d+: " .. why .. "$", got)
+      end
+      refused("AF_INET", "/path", "a path is no address of family AF_INET")
+      refused("AF_INET6", "/path", "a path is no address of family AF_INET6")
+      refused("AF_UNIX", { "127.0.0.1", 0 }, "{host, port} is no address of family AF_UNIX")
+      refused("AF_PIPE", nil, "family 'AF_PIPE' is not recognized")
+      refused("TCP", { "127.0.0.1", 0 }, "family 'TCP' is not recognized")
+      refused(2, nil, "family '2' is not recognized")
+      refused(nil, "\\\\.\\pipe\\test", "family 'AF_PIPE' is not recognized")
+      assert.error_matches(function()
+        mp.Client "\\\\.\\pipe\\test"
+      end, "family 'AF_PIPE' is not recognized")
+    end)
   end)
 
   it("takes functions only when told to", within(10, function()
@@ -308,14 +385,23 @@ describe("mp.Listener", function()
       p:join()
     end))
 
-    it("gives up a peer that stalls in the handshake", within(20, function()
+    it("passes over peers that stall or go in the handshake", within(30, function()
       local ok, socket = pcall(require, "socket")
       if not ok then
         pending("LuaSocket is not installed")
       end
       local l <close> = assert(mp.Listener { address = { "127.0.0.1", 0 }, authkey = "right" })
+      for _, said in ipairs { "", "mp-net-1", ("mp-net-1"):rep(8) } do
+        local gone = assert(socket.connect("127.0.0.1", l.address[2]))
+        gone:send(said)
+        gone:close()
+      end
       local silent = assert(socket.connect("127.0.0.1", l.address[2]))
-      assert.same({ nil, "timeout" }, { l:accept(10) })
+      local p = client(l.address, "right", function(c) c:send "hello" end)
+      local c <close> = assert(l:accept(20))
+      assert.equal("hello", c:recv(5))
+      p:join()
+      assert.same({ nil, "timeout" }, { l:accept(0) })
       silent:close()
     end))
 

@@ -5,6 +5,7 @@
 #include "arg.h"
 #include "state.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,6 +44,17 @@ static int failed_at(lua_State *L, int r, const char *what,
     return n;
 }
 
+/* As luaL_argcheck, but the error is located where failed_at's are. */
+static void check_address(lua_State *L, bool good, const char *why)
+{
+    if (good)
+        return;
+    luaL_where(L, 2);
+    lua_pushstring(L, why);
+    lua_concat(L, 2);
+    lua_error(L);
+}
+
 static void get_address(lua_State *L, int arg, struct mpr_address *a)
 {
     size_t size;
@@ -52,24 +64,23 @@ static void get_address(lua_State *L, int arg, struct mpr_address *a)
     if (lua_type(L, arg) == LUA_TTABLE) {
         lua_Integer port;
 
-        a->tcp = 1;
+        a->tcp = MPR_ADDRESS_TCP;
         lua_rawgeti(L, arg, 1);
         lua_rawgeti(L, arg, 2);
         text = lua_tolstring(L, -2, &size);
         port = lua_tointeger(L, -1);
-        luaL_argcheck(L,
+        check_address(L,
                       text && size < sizeof a->host && lua_isinteger(L, -1) &&
                           port >= 0 && port <= 65535,
-                      arg, "address must be a path or {host, port}");
+                      "address must be a path or {host, port}");
         memcpy(a->host, text, size);
         a->port = (uint16_t)port;
         lua_pop(L, 2);
         return;
     }
     text = lua_type(L, arg) == LUA_TSTRING ? lua_tolstring(L, arg, &size) : "";
-    luaL_argcheck(L, text[0] != '\0', arg,
-                  "address must be a path or {host, port}");
-    luaL_argcheck(L, size < sizeof a->path, arg, "path is too long");
+    check_address(L, text[0] != '\0', "address must be a path or {host, port}");
+    check_address(L, size < sizeof a->path, "path is too long");
     memcpy(a->path, text, size);
 }
 
@@ -103,7 +114,7 @@ static uint64_t get_max(lua_State *L, int arg)
     return (uint64_t)max;
 }
 
-/* core.listen(address, key, backlog, functions, max_message) */
+/* core.listen(address, key, backlog, functions, max_message, version of IP) */
 static int core_listen(lua_State *L)
 {
     struct mpr_address a;
@@ -111,10 +122,13 @@ static int core_listen(lua_State *L)
     const char *key = luaL_optlstring(L, 2, NULL, &key_size);
     lua_Integer backlog = luaL_optinteger(L, 3, 128);
     uint64_t max = get_max(L, 5);
+    int version = (int)luaL_optinteger(L, 6, 0);
     struct mpl_listener *l;
     int fd;
 
     get_address(L, 1, &a);
+    if (version)
+        a.tcp = version;
     luaL_argcheck(L, key_size <= sizeof l->key, 2, "key is too long");
     l = lua_newuserdatauv(L, sizeof *l, 0);
     memset(l, 0, sizeof *l);

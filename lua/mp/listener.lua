@@ -13,6 +13,32 @@ local function check_key(key, level)
   end
 end
 
+-- The version of IP that a family means; none is a path's.
+local FAMILIES <const> = { AF_UNIX = 0, AF_INET = 4, AF_INET6 = 6 }
+
+local function check_family(family, address, level)
+  if type(address) == "string" and address:find "^\\\\" then
+    family = "AF_PIPE" -- a name of Windows
+  end
+  if family == nil then
+    return
+  end
+  if not FAMILIES[family] then
+    error(("family '%s' is not recognized"):format(tostring(family)), level + 1)
+  end
+  if address ~= nil and (type(address) == "table") == (family == "AF_UNIX") then
+    local what = family == "AF_UNIX" and "{host, port}" or "a path"
+    error(("%s is no address of family %s"):format(what, family), level + 1)
+  end
+end
+
+local function check_count(options, name, level)
+  local n = options[name]
+  if n ~= nil and (not math.tointeger(n) or n < 1) then
+    error(name .. " must be a positive integer", level + 1)
+  end
+end
+
 local OPTIONS = {
   address = true,
   family = true,
@@ -32,21 +58,24 @@ end
 
 --- mp.Listener { address =, family =, backlog =, authkey =, functions =,
 -- max_message = }, or mp.Listener(address, authkey). A path (or nothing) is a
--- Unix socket, { host, port } TCP, which needs an authkey.
+-- Unix socket, { host, port } TCP, which needs an authkey. A family chooses
+-- when there is no address, and must fit one that there is.
 function listener.listen(first, authkey)
   local o = first
   if type(first) ~= "table" or #first > 0 then
     o = { address = first, authkey = authkey }
+  elseif authkey ~= nil then
+    error("authkey belongs among the options", 2)
   end
   check_options(o, OPTIONS, 2)
   check_key(o.authkey, 2)
-  local address, folder = o.address, nil
-  if o.family ~= nil and o.family ~= "AF_UNIX" and o.family ~= "AF_INET" then
-    error(("unrecognized family '%s'"):format(tostring(o.family)), 2)
-  end
+  check_family(o.family, o.address, 2)
+  check_count(o, "backlog", 2)
+  check_count(o, "max_message", 2)
+  local address, folder, version = o.address, nil, FAMILIES[o.family]
   if address == nil then
-    if o.family == "AF_INET" then
-      address = { "127.0.0.1", 0 }
+    if version == 4 or version == 6 then
+      address = { version == 4 and "127.0.0.1" or "::1", 0 }
     else
       local path, why, errno = core.private_path()
       if not path then
@@ -59,7 +88,7 @@ function listener.listen(first, authkey)
     error("a TCP listener needs an authkey", 2)
   end
   local handle, why, errno =
-    core.listen(address, o.authkey, o.backlog, o.functions, o.max_message)
+    core.listen(address, o.authkey, o.backlog, o.functions, o.max_message, version)
   if not handle then
     if folder then
       os.remove(folder)
@@ -76,8 +105,9 @@ end
 
 Listener.__index = Listener
 
---- The next connection, or nil, "timeout". A peer that does not know the key, or
--- stalls, raises; the listener goes on.
+--- The next connection, or nil, "timeout". A peer that does not know the key
+-- raises; one that stalls or goes while it should prove it is passed over. The
+-- listener goes on.
 function Listener:accept(timeout)
   if not self.handle then
     error("attempt to use a closed Listener", 2)
@@ -130,8 +160,13 @@ local CLIENT_OPTIONS = { functions = true, max_message = true, timeout = true }
 --- mp.Client(address [, authkey [, { functions =, max_message =, timeout = }]])
 function listener.client(address, authkey, options)
   check_key(authkey, 2)
+  if options ~= nil and type(options) ~= "table" then
+    error("options must be a table", 2)
+  end
   options = options or {}
   check_options(options, CLIENT_OPTIONS, 2)
+  check_family(nil, address, 2)
+  check_count(options, "max_message", 2)
   if type(address) == "table" and not authkey then
     error("a TCP connection needs an authkey", 2)
   end

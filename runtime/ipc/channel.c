@@ -354,9 +354,16 @@ int mpr_greet(mpr_channel *c, const void *key, size_t key_size)
 int mpr_accept(int listener, mpr_channel *c, struct mpr_address *peer,
                const void *key, size_t key_size, int64_t deadline)
 {
-    int r = mpr_take(listener, c, peer, deadline);
+    int r;
 
-    return r == 0 && key ? mpr_greet(c, key, key_size) : r;
+    /* Who vanishes, or stalls, before the proof was nobody. */
+    do {
+        r = mpr_take(listener, c, peer, deadline);
+        if (r < 0 || !key)
+            return r;
+        r = mpr_greet(c, key, key_size);
+    } while (r == -EPIPE || (r == -ETIMEDOUT && mpri_now_ns() < deadline));
+    return r;
 }
 
 int mpr_connect(mpr_channel *c, const struct mpr_address *a, const void *key,

@@ -55,11 +55,18 @@ int mpri_socket_poll(int fd, int64_t deadline_ns)
     return r == -ETIMEDOUT ? 0 : r;
 }
 
+static int family_of(const struct mpri_address *a)
+{
+    return a->tcp == 4 ? AF_INET : a->tcp == 6 ? AF_INET6 : AF_UNSPEC;
+}
+
 /* Fills in where: one of the addresses the name stands for. */
 static int resolve(const struct mpri_address *a, union any *where,
                    socklen_t *size)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
+    struct addrinfo hints = {.ai_family = family_of(a),
+                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list;
     char port[8];
 
     memset(where, 0, sizeof *where);
@@ -229,7 +236,10 @@ int mpri_socket_connect(const struct mpri_address *a, int64_t deadline_ns)
             r = -ETIMEDOUT;
             break;
         }
-        poll(NULL, 0, 1);
+        if (poll(NULL, 0, 1) < 0 && errno == EINTR) {
+            close(fd);
+            return -EINTR; /* nothing has begun */
+        }
     }
     if (r == -EINPROGRESS || r == -EINTR) {
         do

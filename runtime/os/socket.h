@@ -12,7 +12,7 @@
 enum { MPRI_SOCKET_PATH = 104, MPRI_SOCKET_HOST = 64 };
 
 struct mpri_address {
-    int tcp; /* 0: path, 1: host and port */
+    int tcp; /* 0: path; else host and port, 4 or 6: of that version of IP */
     char path[MPRI_SOCKET_PATH];
     char host[MPRI_SOCKET_HOST]; /* numeric, once it is bound or accepted */
     uint16_t port;               /* 0: any */

@@ -120,7 +120,7 @@ function mp.Listener(options) end
 
 ---@class mp.ListenerOptions
 ---@field address? string|{[1]: string, [2]: integer} a path (Unix), or host and port (TCP), port 0 for any; a private path if left out
----@field family? "AF_UNIX"|"AF_INET" what is made when there is no address
+---@field family? "AF_UNIX"|"AF_INET"|"AF_INET6" what is made when there is no address; one that there is must fit it
 ---@field authkey? string what peers must know; needed for TCP
 ---@field backlog? integer how many may wait to be accepted
 ---@field functions? boolean whether functions are accepted from peers; false if left out
@@ -131,7 +131,8 @@ function mp.Listener(options) end
 ---@field last_accepted any the address of the last peer
 local listener = {}
 
---- The next connection. A peer that does not know the key raises; the listener goes on.
+--- The next connection. A peer that does not know the key raises; one that goes, or stalls for 5 seconds, before it
+--- proved that it does is passed over. The listener goes on.
 ---@param timeout? number
 ---@return mp.Connection? connection
 ---@return string? why
