@@ -7,11 +7,29 @@
 
 #include <errno.h>
 
-void mpri_guard_lock(void)
+static bool lock_until(int64_t deadline_ns)
 {
-    if (mpri_mutex_lock(&mpri_guard()->lock, MPR_FOREVER) == -EOWNERDEAD)
+    int r = mpri_mutex_lock(&mpri_guard()->lock, deadline_ns);
+
+    if (r == -ETIMEDOUT)
+        return false;
+    if (r == -EOWNERDEAD)
         mpri_tx_rollback();
     MPR_ASSERT(2, mpri_arena_check() == 0);
+    return true;
+}
+
+void mpri_guard_lock(void)
+{
+    lock_until(MPR_FOREVER);
+}
+
+bool mpri_guard_passes(int64_t deadline_ns)
+{
+    if (!lock_until(deadline_ns))
+        return false;
+    mpri_guard_unlock();
+    return true;
 }
 
 void mpri_guard_unlock(void)

@@ -12,6 +12,8 @@
 #include "mem/segment.h"
 #include "wait/mutex.h"
 
+#include <stdbool.h>
+
 enum { MPRI_KINDS = 40, MPRI_ROOTS = 16 };
 
 struct mpri_guard {
@@ -37,5 +39,10 @@ static inline struct mpri_guard *mpri_guard(void)
 
 void mpri_guard_lock(void);
 void mpri_guard_unlock(void);
+
+/* Whether the arena lock could be had until then: false when its owner is
+ * stopped inside (SIGSTOP, a debugger), or was kept from running. For those
+ * who need not do now what they came for. */
+bool mpri_guard_passes(int64_t deadline_ns);
 
 #endif

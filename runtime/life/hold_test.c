@@ -474,6 +474,36 @@ static void stopped_reaper_blocks_nobody(void)
     test_same_sums(&before);
 }
 
+static void stop_locked(void *unused)
+{
+    (void)unused;
+    mpri_guard_lock();
+    raise(SIGSTOP);
+    mpri_guard_unlock();
+}
+
+/* Nor does a process that is stopped within the arena lock: who sleeps wakes in
+ * time, and may be the one to let it go on. */
+static void stopped_owner_blocks_no_sleeper(void)
+{
+    struct test_member victim, owner;
+    struct mpr_stats before;
+    siginfo_t info;
+
+    test_sums(&before);
+    victim = test_member(just_end, NULL);
+    CHECK_IS(test_member_wait(&victim), -SIGKILL);
+    owner = test_member(stop_locked, NULL);
+    CHECK(waitid(P_PID, (id_t)owner.pid, &info, WSTOPPED | WNOWAIT) == 0);
+    mpr_sweep();
+    CHECK(mpri_peer_still_over(victim.slot, victim.generation));
+    CHECK(kill(owner.pid, SIGCONT) == 0);
+    CHECK_IS(test_member_wait(&owner), 0);
+    mpr_sweep();
+    CHECK(!mpri_peer_still_over(victim.slot, victim.generation));
+    test_same_sums(&before);
+}
+
 int main(void)
 {
     test_begin(60);
@@ -491,6 +521,7 @@ int main(void)
         RUN(leaver_killed_anywhere);
         RUN(reaped_once);
         RUN(stopped_reaper_blocks_nobody);
+        RUN(stopped_owner_blocks_no_sleeper);
     }
     return 0;
 }

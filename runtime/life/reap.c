@@ -23,6 +23,9 @@ enum { SWEEP_SHARE = 100 };
  * it is stopped. */
 static const int64_t PATIENCE = MPRI_SECOND;
 
+/* Who only looks around waits so long for the owner of the arena lock. */
+static const int64_t GRACE = 10 * MPRI_MS;
+
 static void abandon(uint32_t slot, uint32_t entry)
 {
     struct mpri_slot *s = mpri_slot(slot);
@@ -88,7 +91,8 @@ void mpri_reap(uint32_t slot, uint32_t generation)
         reap(slot, generation, mpri_now_ns() + PATIENCE);
 }
 
-/* A reaper that is stopped must not stop those who only look around. */
+/* A reaper that is stopped must not stop those who only look around, nor must
+ * an owner of the arena lock: who sleeps may be the one to let it go on. */
 static void look_over(void)
 {
     uint32_t end = mpri_roster_end();
@@ -96,7 +100,10 @@ static void look_over(void)
     for (uint32_t i = 0; i < end; i++) {
         uint32_t generation;
 
-        if (mpri_peer_over(i, &generation) && !reap(i, generation, 0))
+        if (!mpri_peer_over(i, &generation))
+            continue;
+        if (!mpri_guard_passes(mpri_now_ns() + GRACE) ||
+            !reap(i, generation, 0))
             return;
     }
 }
