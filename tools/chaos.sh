@@ -31,7 +31,11 @@ memory)
     # shellcheck disable=SC2016 # for the inner shell
     sh -c 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"' sh "$group" "$lua" $program "$minutes" memory ||
         status=$?
-    rmdir "$group"
+    # Were the parent itself chosen, its actors would go on: none is a daemon.
+    until rmdir "$group" 2>/dev/null; do
+        xargs -r kill -9 <"$group/cgroup.procs" 2>/dev/null || true
+        sleep 0.1
+    done
     exit $status
     ;;
 shm)
