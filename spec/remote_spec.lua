@@ -393,13 +393,14 @@ describe("a remote mp.Manager", function()
           barrier:wait()
         end, m.address, KEY)
       end
+      local function children(pid)
+        return helper.read_file(("/proc/%d/task/%d/children"):format(pid, pid)) or ""
+      end
       local function agents()
         local n = 0
-        local pipe <close> = io.popen("pgrep -f -c 'nothing' ; ps -o pid= --ppid " .. m.pid)
-        local gate = pipe:read "a":match "%d+%s+(%d+)"
-        local children <close> = io.popen("ps -o stat= --ppid " .. gate)
-        for line in children:lines() do
-          n = n + (line:match "^Z" and 0 or 1)
+        for pid in children(children(m.pid):match "%d+"):gmatch "%d+" do
+          local stat = helper.read_file("/proc/" .. pid .. "/stat")
+          n = n + (stat and not stat:find "%) Z" and 1 or 0)
         end
         return n
       end
