@@ -166,7 +166,7 @@ bool mpri_arena_take_excess(bool all, uint64_t *page)
 
 uint64_t mpri_arena_run_pages(uint64_t page)
 {
-    return page_state(page) == PAGE_RUN ? page_at(page)->info >> 32 : 0;
+    return page_state(page) == PAGE_RUN ? page_word(page) >> 32 : 0;
 }
 
 void mpri_arena_stats(struct mpri_arena_stats *out)

@@ -85,14 +85,23 @@ static inline uint64_t page_info(enum page_state state, uint64_t detail,
     return (uint64_t)state | detail << 8 | pages << 32;
 }
 
+/* Atomic for those who ask without the lock what a piece of their own is
+ * (mpri_arena_piece_size): a run may begin within four pages whose first is
+ * another's, and that one changes. It becomes no slab, which would be all four.
+ * Pairs with: mpri_tx_set. */
+static inline uint64_t page_word(uint64_t page)
+{
+    return __atomic_load_n(&page_at(page)->info, __ATOMIC_RELAXED);
+}
+
 static inline enum page_state page_state(uint64_t page)
 {
-    return (enum page_state)(page_at(page)->info & 0xff);
+    return (enum page_state)(page_word(page) & 0xff);
 }
 
 static inline unsigned page_detail(uint64_t page)
 {
-    return (unsigned)(page_at(page)->info >> 8 & 0xff);
+    return (unsigned)(page_word(page) >> 8 & 0xff);
 }
 
 static inline void add(uint64_t *counter, int64_t change)
