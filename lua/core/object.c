@@ -35,7 +35,9 @@ void mpl_object_opened(lua_State *L, struct mpl_state *S, struct mpl_object *o)
     lua_pushvalue(L, -2);
     lua_rawseti(L, -2, (lua_Integer)mpr_handle_id(o->handle));
     lua_pop(L, 1);
-    S->connections += o->class->kind == MPR_KIND_CONNECTION;
+    /* Else nothing is written: after a fork it would be a page's copy. */
+    if (o->class->kind == MPR_KIND_CONNECTION)
+        S->connections++;
 }
 
 bool mpl_object_push_open(lua_State *L, struct mpl_state *S, uint64_t id)
