@@ -48,10 +48,14 @@ return {
     .. "killed writer leaves nothing half done; the floor has neither.",
   ["dict.get_by_2"] = "Each get looks twice at its shard's counter, to see that nobody wrote "
     .. "meanwhile.",
-  ["scaling.dict_keys"] = "A million keys take 76 MB, more than the CPU's caches hold, and a get "
-    .. "goes to three places of them. CPython's own dict, private to a process, costs 2.8 times as "
-    .. "much at a million keys in this order, a Lua table of strings 10 times (144 and 398 ns, 104 "
-    .. "and 1037 ns, measured apart).",
+  ["scaling.dict_keys"] = "A million keys take 76 MB, more than the CPU's caches and TLB reach, and "
+    .. "a get goes to three places of them, each known from the one before. One such place is "
+    .. "too many: on a busy machine a C function that reads one line out of 16 MB instead of 16 KB "
+    .. "costs 5.3 times as much (22 and 117 ns), Lua's own array of integers 9.7 times (8 and 78 "
+    .. "ns), mp.dict 7.2 times, the empty loop the same (18 ns). CPython's own dict, private to a "
+    .. "process, costs 2.8 times as much on a quiet one. Tried without effect: 32 to 384 keys in a "
+    .. "shard instead of 128; fetching the slot ahead of its shard (5 %); huge pages (refused "
+    .. "to shared memory by the kernel's default).",
   ["scaling.idle"] = "Idle workers look around twice a second.",
   ["pool.documents"] = "The figure is reached, and so is 1.85 times the loop of Lua; the ratio "
     .. "asked for is that to a slower CPython.",
