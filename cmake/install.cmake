@@ -1,6 +1,6 @@
 # What goes where:
 #   include/mpr.h mpr_lua.h · lib/libmpr.a · lib/cmake/mp · lib/pkgconfig/mp.pc
-#   share/lua/5.4/mp/*.lua · lib/lua/5.4/mp/core.so
+#   share/lua/5.4/mp/*.lua · lib/lua/5.4/mp/core.so (or 5.5) · bin/mp
 # LuaRocks names its own Lua directories and takes nothing of the C library.
 
 include(CMakePackageConfigHelpers)
@@ -11,7 +11,14 @@ if(MP_LUA_MODULE)
   set(MP_INSTALL_LUALIBDIR lib/lua/${LUA_VERSION}
       CACHE STRING "Where mp/core.so goes")
   install(TARGETS core LIBRARY DESTINATION ${MP_INSTALL_LUALIBDIR}/mp)
-  install(PROGRAMS ${PROJECT_SOURCE_DIR}/bin/mp DESTINATION bin)
+  # The program runs under the Lua that the module is of.
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+    ${PROJECT_SOURCE_DIR}/bin/mp)
+  file(READ ${PROJECT_SOURCE_DIR}/bin/mp program)
+  string(REPLACE "/usr/bin/env lua5.4" "/usr/bin/env lua${LUA_VERSION}"
+         program "${program}")
+  file(WRITE ${PROJECT_BINARY_DIR}/bin/mp "${program}")
+  install(PROGRAMS ${PROJECT_BINARY_DIR}/bin/mp DESTINATION bin)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/lua/mp
     DESTINATION ${MP_INSTALL_LUADIR} FILES_MATCHING PATTERN "*.lua")
 endif()

@@ -1,5 +1,6 @@
 -- The codec under values and bytes that nobody chose: MP_SEED=n repeats a run.
 -- time limit: 300 s
+local collector = require "spec.helper.collector"
 local helper = require "spec.helper"
 local mp = require "mp"
 
@@ -128,7 +129,7 @@ describe("the codec", function()
       end,
     })
     _G.spec_fuzz = setmetatable({}, C)
-    local pause, step = collectgarbage("setpause", 0), collectgarbage("setstepmul", 1000)
+    local pause, step = collector.set("pause", 0), collector.set("stepmul", 1000)
     debug.sethook(function()
       collectgarbage("step", 0)
     end, "", 7)
@@ -149,8 +150,8 @@ describe("the codec", function()
       assert(n == round and equal(words, list, {}))
     end
     debug.sethook()
-    collectgarbage("setpause", pause)
-    collectgarbage("setstepmul", step)
+    collector.set("pause", pause)
+    collector.set("stepmul", step)
     _G.spec_fuzz = nil
   end))
 

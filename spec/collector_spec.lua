@@ -1,6 +1,7 @@
 -- Finalizers run wherever Lua allocates, so also in the middle of mp's own
 -- functions. These here call mp themselves, on objects of their own.
 -- time limit: 300 s
+local collector = require "spec.helper.collector"
 local helper = require "spec.helper"
 local mp = require "mp"
 
@@ -341,7 +342,7 @@ describe("a finalizer", function()
     it("may call mp." .. name .. " while mp is in any of its own", within(20, function()
       actions[name]()
       local done <const>, problems <const> = {}, {}
-      local pause <const> = collectgarbage("setpause", 0)
+      local pause <const> = collector.set("pause", 0)
       local ok, problem = pcall(function()
         set_traps(name, done, problems)
         local rounds = 0
@@ -352,7 +353,7 @@ describe("a finalizer", function()
         until (done[name] or 0) >= 5 and rounds >= 3
       end)
       done.over = true
-      collectgarbage("setpause", pause)
+      collector.set("pause", pause)
       for _ = 1, 3 do -- what the last finalizer left may have one itself
         collectgarbage()
       end

@@ -11,7 +11,7 @@ local function sh(command, input)
   return r.out, r.code, r.err
 end
 
-local mp <const> = "lua5.4 bin/mp "
+local mp <const> = (os.getenv "MP_LUA" or "lua5.4") .. " bin/mp "
 
 describe("mp map", function()
   it("prints the value of an expression for each line, in order", within(30, function()

@@ -31,7 +31,7 @@ end
 local function by_pkg_config(name, packages)
   local program <const> = ("%s/%s-by-pc"):format(root, name)
   sh(([[
-    export PKG_CONFIG_PATH=$(dirname $(find %s/prefix -name mp.pc))
+    export PKG_CONFIG_PATH=$(dirname $(find %s/prefix -name mp.pc)):$PKG_CONFIG_PATH
     cc -o %s examples/%s/main.c $(pkg-config --cflags %s) $(pkg-config --libs %s) %s
   ]]):format(root, program, name, packages, packages,
     with_sanitizer and "-fsanitize=address,undefined" or ""))
@@ -47,11 +47,13 @@ local function under_valgrind(program)
     code=$?; grep -v -e '^--' %s/errors; exit $code]]):format(program, root, root)
 end
 
+local lua <const> = "lua" .. _VERSION:match "%d+%.%d+" -- by its name for pkg-config
+
 -- What each says; the words behind it on its command line.
 local hosts <const> = {
   {
     name = "host_minimal",
-    packages = "mp-lua lua5.4",
+    packages = "mp-lua " .. lua,
     says = "^5050 from a worker\n$",
   },
   {
@@ -62,18 +64,18 @@ local hosts <const> = {
   },
   {
     name = "host_threads",
-    packages = "mp-lua lua5.4",
+    packages = "mp-lua " .. lua,
     says = "^338350 from 2 threads\n$",
   },
   {
     name = "host_tool",
-    packages = "mp-lua lua5.4",
+    packages = "mp-lua " .. lua,
     words = "$root/wikipedia /no/such/file",
     says = "^11e60398\t[^\n]*/wikipedia\n[^\n]*No such file or directory\t/no/such/file\n$",
   },
   {
     name = "host_game",
-    packages = "mp-lua lua5.4",
+    packages = "mp-lua " .. lua,
     words = "30", -- frames
     says = "\n(%d+) tasks, %1 done, %1 right\n$",
   },

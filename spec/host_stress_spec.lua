@@ -9,6 +9,7 @@ local within <const> = helper.within
 local build <const> = os.getenv "MP_BUILD"
 local preset <const> = build and build:match "/(%w+)$"
 local flags <const> = preset == "asan" and "-fsanitize=address,undefined" or ""
+local lua <const> = "lua" .. _VERSION:match "%d+%.%d+" -- by its name for pkg-config
 local long <const> = os.getenv "MP_LONG" ~= nil
 local root
 
@@ -30,10 +31,10 @@ describe("a host", function()
     root = sh("mktemp -d"):gsub("\n", "")
     sh(([[
       cmake --install %s --prefix %s/prefix
-      export PKG_CONFIG_PATH=$(dirname $(find %s/prefix -name mp.pc))
+      export PKG_CONFIG_PATH=$(dirname $(find %s/prefix -name mp.pc)):$PKG_CONFIG_PATH
       cc -std=gnu11 -O1 -g -o %s/stress spec/hosts/stress.c -pthread %s \
-        $(pkg-config --cflags mp-lua lua5.4) $(pkg-config --libs mp-lua lua5.4)
-    ]]):format(build, root, root, root, flags))
+        $(pkg-config --cflags mp-lua %s) $(pkg-config --libs mp-lua %s)
+    ]]):format(build, root, root, root, flags, lua, lua))
   end)
 
   teardown(function()

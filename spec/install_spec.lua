@@ -62,10 +62,11 @@ describe("installed", function()
       pending("the consumer is built without the sanitizer's flags")
     end
     sh(("cmake --install %s --prefix %s/prefix"):format(build, root))
-    local lua <const> = root .. "/prefix/share/lua/5.4/"
+    local version <const> = _VERSION:match "%d+%.%d+"
+    local lua <const> = ("%s/prefix/share/lua/%s/"):format(root, version)
     local r <const> = helper.run_lua("print(require('mp')._VERSION)", { env = {
       LUA_PATH = lua .. "?.lua;" .. lua .. "?/init.lua",
-      LUA_CPATH = root .. "/prefix/lib/lua/5.4/?.so",
+      LUA_CPATH = ("%s/prefix/lib/lua/%s/?.so"):format(root, version),
     } })
     assert.equal("", r.err)
     assert.equal(require("mp")._VERSION .. "\n", r.out)

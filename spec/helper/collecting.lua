@@ -12,8 +12,11 @@
 -- only: busted is not what is tried.
 local mode <const> = os.getenv "MP_GC"
 local dense <const> = 300
+local here <const> = debug.getinfo(1, "S").source:match "^@(.*/)"
+local collector <const> = dofile(here .. "collector.lua")
 
 local collecting = {}
+local pause -- before it was forced
 
 local function force(n)
   collecting.c = collecting.c or assert(package.loadlib(
@@ -24,12 +27,12 @@ end
 local starts <const> = {
   stress = function()
     collectgarbage("incremental")
-    collectgarbage("setpause", 0)
+    pause = collector.set("pause", 0)
     force(dense)
   end,
   incremental = function()
     collectgarbage("incremental", 0, 100, 3)
-    collectgarbage("setpause", 0)
+    pause = collector.set("pause", 0)
   end,
   generational = function()
     collectgarbage("generational", 1, 10)
@@ -44,7 +47,10 @@ function collecting.stop()
   if mode == "stress" then
     force(0)
   end
-  collectgarbage("incremental", 200, 100, 13)
+  collectgarbage("incremental", 200, 100, 13) -- 5.5 looks at the first only
+  if pause then
+    collector.set("pause", pause)
+  end
 end
 
 assert(starts[mode], "MP_GC is stress, incremental or generational")
