@@ -48,7 +48,7 @@ return {
     .. "killed writer leaves nothing half done; the floor has neither.",
   ["dict.get_by_2"] = "Each get looks twice at its shard's counter, to see that nobody wrote "
     .. "meanwhile.",
-  ["scaling.dict_keys"] = "A million keys take 76 MB, more than the CPU's caches and TLB reach, and "
+  ["scaling.dict_keys"] = "A million keys take 76 MB, more than caches and TLB reach, and "
     .. "a get goes to three places of them, each known from the one before. One such place is "
     .. "too many: on a busy machine a C function that reads one line out of 16 MB instead of 16 KB "
     .. "costs 5.3 times as much (22 and 117 ns), Lua's own array of integers 9.7 times (8 and 78 "
