@@ -164,6 +164,7 @@ describe("mp.get_logger", function()
       refused(logger.info, 5, "x")
       refused(mp.log_to_stderr, "loud")
       refused(logger.error, logger, "%d", "x")
+      refused(function() return (logger:recent "x") end)
       refused(function() logger.x = 1 end)
     ]]
     for _, text in ipairs {
@@ -173,6 +174,7 @@ describe("mp.get_logger", function()
       "bad argument #1 to 'info' (mp.Logger expected, got number)",
       "bad argument #1 to 'log_to_stderr' (invalid level 'loud')",
       "number expected, got string",
+      ":10: bad argument #1 to 'recent' (number expected, got string)",
       "field 'x' cannot be assigned",
     } do
       assert(out:find(text, 1, true), text .. " is not in:\n" .. out)

@@ -31,6 +31,42 @@ describe("misuse", function()
     b:close()
   end))
 
+  it("names the user's line and function, not ours", within(10, function()
+    local here = "^" .. debug.getinfo(1, "S").short_src:gsub("%p", "%%%0") .. ":%d+: "
+    local manager <close> = mp.Manager()
+    for message, f in pairs {
+      ["bad argument #1 to 'wait' (table expected, got number)"] = function()
+        return (mp.wait(5, 0))
+      end,
+      ["cannot wait for element 1 (a function)"] = function()
+        return (mp.wait({ print }, 0))
+      end,
+      ["bad argument #2 to 'wait' (timeout must not be NaN)"] = function()
+        return (mp.wait({}, 0 / 0))
+      end,
+      ["bad argument #1 to 'Barrier' (at least one party expected)"] = function()
+        return (manager:Barrier(0))
+      end,
+      ["bad argument #1 to 'Value' (invalid code 'k')"] = function()
+        return (manager:Value "k")
+      end,
+      ["bad argument #2 to 'dict' (table expected, got string)"] = function()
+        return (mp.dict({}, "x"))
+      end,
+      ["bad argument #2 to 'list' (table expected, got string)"] = function()
+        return (mp.list({}, "x"))
+      end,
+      ["attempt to compare string with number"] = function()
+        mp.list({ 1, "x" }):sort()
+      end,
+    } do
+      local ok, err = pcall(f)
+      assert.is_false(ok)
+      assert.matches(here, err)
+      assert.equal(message, (err:gsub(here, "")))
+    end
+  end))
+
   it("a retries.when that raises leaves the task's error, and says so", within(20, function()
     local pool <close> = mp.Pool(1)
     local retries <const> = { max = 3, when = function() error("no way", 0) end }

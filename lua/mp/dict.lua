@@ -15,21 +15,24 @@ local TRIES <const> = 8 -- of an update, before the key is reserved
 --- A new dict with the pairs of t. options: name, for messages.
 local function new(t, options)
   local name
+  if options ~= nil and type(options) ~= "table" then
+    error(("bad argument #2 to 'dict' (table expected, got %s)"):format(core.typename(options)), 2)
+  end
   for k, v in pairs(options or {}) do
     if k ~= "name" then
-      error(("bad argument #2 to 'dict' (invalid option '%s')"):format(tostring(k)), 3)
+      error(("bad argument #2 to 'dict' (invalid option '%s')"):format(tostring(k)), 2)
     elseif type(v) ~= "string" then
-      error("bad argument #2 to 'dict' (field 'name' must be a string)", 3)
+      error("bad argument #2 to 'dict' (field 'name' must be a string)", 2)
     end
     name = v
   end
   if t ~= nil and type(t) ~= "table" and core.type(t) ~= "dict" then
-    error(("bad argument #1 to 'dict' (table expected, got %s)"):format(core.typename(t)), 3)
+    error(("bad argument #1 to 'dict' (table expected, got %s)"):format(core.typename(t)), 2)
   end
   local d <const> = core.dict.new(name)
   local ok <const>, message = pcall(share.fill_dict, d, t or {}, t and { [t] = d })
   if not ok then
-    error(message, 3)
+    error(message, 2)
   end
   return d
 end

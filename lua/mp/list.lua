@@ -6,6 +6,7 @@
 --     mp.spawn(function() l:append(0) end):join()
 --     l:sort()
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local share = require "mp.share"
 
@@ -14,6 +15,9 @@ local TRIES <const> = 8 -- to order, before the list is reserved
 --- A new list with the items of t. options: name, for messages.
 local function new(t, options)
   local name
+  if options ~= nil and type(options) ~= "table" then
+    error(("bad argument #2 to 'list' (table expected, got %s)"):format(core.typename(options)), 2)
+  end
   for k, v in pairs(options or {}) do
     if k ~= "name" then
       error(("bad argument #2 to 'list' (invalid option '%s')"):format(tostring(k)), 2)
@@ -80,7 +84,7 @@ function methods.sort(l, before)
     )
   end
   before = before or less
-  arrange(l, function(values, n)
+  return blame("sort", arrange, l, function(values, n)
     local order <const> = {}
     for i = 1, n do
       order[i] = i

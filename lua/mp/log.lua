@@ -8,6 +8,7 @@
 -- the process it came from. Children have the level and the stderr handler of
 -- their parent; handlers that are functions stay where they were added.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local family = require "mp.family"
 
@@ -158,10 +159,7 @@ function Logger:remove_handler(f)
   return false
 end
 
---- The last n records of the process, or of all (pid nil), the oldest first;
--- there are at most 256, and long ones are cut.
-function Logger:recent(pid, n)
-  check_self(self, "recent")
+local function recent(pid, n)
   local list = ring:recent(pid, n)
   for i = 1, #list // 2 do
     list[i], list[#list + 1 - i] = list[#list + 1 - i], list[i]
@@ -170,6 +168,13 @@ function Logger:recent(pid, n)
     record.level = WORDS[record.level]
   end
   return list
+end
+
+--- The last n records of the process, or of all (pid nil), the oldest first;
+-- there are at most 256, and long ones are cut.
+function Logger:recent(pid, n)
+  check_self(self, "recent")
+  return blame("recent", recent, pid, n)
 end
 
 --- How many records found no place in the ring.

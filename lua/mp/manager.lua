@@ -10,6 +10,7 @@
 -- and need no server. The server is started when a registered class is first
 -- used.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local makers = require "mp.makers"
 local namespace = require "mp.namespace"
@@ -51,7 +52,7 @@ for _, name in ipairs(makers) do
   Manager[name] = function(self, ...)
     local s = state(self, name)
     check_open(s)
-    return s.makers[name](...)
+    return blame(name, s.makers[name], ...)
   end
 end
 

@@ -1,6 +1,7 @@
 --- mp.wait: for the first of many things. What the runtime knows is waited for
 -- in C; results of pools are settled here, and their pools looked after.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local Result = require "mp.result"
 
@@ -64,11 +65,11 @@ local function wait(list, timeout)
   if type(list) == "table" then
     for _, object in ipairs(list) do
       if core.type(object) == "AsyncResult" then
-        return wait_for_results(list, timeout)
+        return blame("wait", wait_for_results, list, timeout)
       end
     end
   end
-  return core.wait(list, timeout)
+  return blame("wait", core.wait, list, timeout)
 end
 
 return { wait = wait }
