@@ -164,6 +164,16 @@ describe("mp.Manager", function()
       assert.same({}, mp.active_children())
     end))
 
+    it("refuses a key that no dict takes, at its caller's line", within(10, function()
+      local m <close> = mp.Manager()
+      local ns <close> = m:Namespace()
+      local ok <const>, message <const> = pcall(function()
+        ns[{}] = 1
+      end)
+      assert.is_false(ok)
+      assert.matches("^[^:]*manager_spec%.lua:%d+: key must be a string", message)
+    end))
+
     it("keeps names with '_' in this process", within(10, function()
       local m <close> = mp.Manager()
       local ns <close> = m:Namespace()

@@ -133,6 +133,26 @@ describe("a remote mp.Manager", function()
       assert.equal(0, #r:list())
     end))
 
+    it("leaves mp.dict's functions as they were for dicts of this family", within(10, function()
+      local m <close> = serve()
+      local _ <close> = connect(m)
+      local d <const> = mp.dict { text = "x" }
+      for text, f in pairs {
+        ["key must not be NaN"] = function() mp.dict.set(d, 0 / 0, 1) end,
+        ["bad argument #3 to 'incr' (number expected, got string)"] = function()
+          mp.dict.incr(d, "n", "x")
+        end,
+        ["own"] = function()
+          mp.dict.update(d, "text", function() error "own" end)
+        end,
+      } do
+        local ok <const>, message <const> = pcall(f)
+        assert.is_false(ok)
+        assert.matches("^[^:]*remote_spec%.lua:%d+: ", message)
+        assert.equal(text, (message:gsub("^[^:]*:%d+: ", "")))
+      end
+    end))
+
     it("says that a listener is no manager", within(10, function()
       local l <close> = assert(mp.Listener())
       local p = mp.get_context("fork").spawn(function() -- has the listener

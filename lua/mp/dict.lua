@@ -60,16 +60,6 @@ local function check(d, name)
   end
 end
 
-local function check_key(k)
-  local kind <const> = type(k)
-  if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
-    local what <const> = kind == "nil" and kind or "a " .. kind
-    error("key must be a string, number or boolean, not " .. what, 3)
-  elseif k ~= k then
-    error("key must not be NaN", 3)
-  end
-end
-
 local function try(d, k, f)
   local old <const>, token <const> = core.dict.fetch(d, k)
   local value <const> = f(old)
@@ -85,7 +75,7 @@ end
 -- new value; nil removes the key. An error in f changes nothing.
 function dict.update(d, k, f)
   check(d, "update")
-  check_key(k)
+  share.check_key(k, 2)
   if type(f) ~= "function" then
     error(
       ("bad argument #3 to 'update' (function expected, got %s)"):format(core.typename(f)),

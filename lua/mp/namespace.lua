@@ -5,6 +5,7 @@
 --     ns._mine = {}                  -- stays in this one
 
 local core = require "mp.core"
+local share = require "mp.share"
 
 local namespace = {}
 
@@ -38,6 +39,7 @@ function Namespace:__newindex(key, value)
   if is_private(key) then
     own(self)[key] = value
   else
+    share.check_key(key, 2)
     rawget(self, DICT)[key] = value
   end
 end

@@ -5,6 +5,7 @@
 -- A proxy keeps its object alive as long as it lives in some process. One that
 -- is in a message keeps nothing: its sender has to hold it until it has arrived.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local dict = require "mp.dict"
 local reference = require "mp.reference"
@@ -245,7 +246,7 @@ for name, f in pairs(dict) do
     if getmetatable(d) == Dict then
       return call(d, "__dict", name, ...)
     end
-    return f(d, ...)
+    return blame(name, f, d, ...)
   end
 end
 

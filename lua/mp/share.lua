@@ -25,6 +25,17 @@ local function is_plain(value)
   return type(value) == "table" and getmetatable(value) == nil
 end
 
+--- Raises at the level, as of error, unless k can be a key of a shared dict.
+function share.check_key(k, level)
+  local kind <const> = type(k)
+  if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
+    local what <const> = kind == "nil" and kind or "a " .. kind
+    error("key must be a string, number or boolean, not " .. what, level + 1)
+  elseif k ~= k then
+    error("key must not be NaN", level + 1)
+  end
+end
+
 local function key_text(k)
   if type(k) == "string" and k:match "^[%a_][%w_]*$" then
     return "." .. k
