@@ -113,6 +113,11 @@ describe("mp.wait", function()
       mp.wait { {} }
     end, "cannot wait for element 1 %(a table%)")
     assert.error_matches(function() mp.wait { 9999 } end, "Bad file descriptor")
+    for _, fd in ipairs { -1, 1 << 31, 1 << 32 } do
+      assert.error_matches(function()
+        mp.wait { fd }
+      end, "cannot wait for element 1 %(%-?%d+ is no descriptor%)")
+    end
     assert.error_matches(function() mp.wait(5) end, "table expected")
     assert.error_matches(function() mp.wait({}, 0 / 0) end, "NaN")
     b:close()

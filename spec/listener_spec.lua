@@ -332,6 +332,19 @@ describe("mp.Listener", function()
     a:close() b:close()
   end))
 
+  it("gives sockets to no message", within(10, function()
+    local l <close> = assert(mp.Listener())
+    local c <close> = assert(mp.Client(l.address))
+    local q <close> = mp.Queue()
+    assert.error_matches(function() q:put(c) end, "cannot send value %(an mp.Connection%)")
+    assert.error_matches(function() q:put { l } end, "cannot send a Listener")
+    local spawn <const> = mp.get_context("spawn").spawn
+    assert.error_matches(function()
+      spawn(print, l)
+    end, "cannot send a Listener: only a fork could hand it over")
+    assert.equal(0, #q)
+  end))
+
   it("gives an accepted connection to a child at its start", within(20, function()
     local key <const> = core.has_keys() and "k" or nil
     local l <close> = assert(mp.Listener { authkey = key })
@@ -391,7 +404,7 @@ describe("mp.Listener", function()
         pending("LuaSocket is not installed")
       end
       local l <close> = assert(mp.Listener { address = { "127.0.0.1", 0 }, authkey = "right" })
-      for _, said in ipairs { "", "mp-net-1", ("mp-net-1"):rep(8) } do
+      for _, said in ipairs { "", "mp-net-1", ("mp-net-1"):rep(8), ("mp-net-1"):rep(9) } do
         local gone = assert(socket.connect("127.0.0.1", l.address[2]))
         gone:send(said)
         gone:close()

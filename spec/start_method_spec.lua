@@ -345,8 +345,11 @@ describe("set_executable", function()
       local mp = require "mp"
       mp.set_executable "/no/such/program"
       print(pcall(mp.get_context("spawn").spawn, print))
+      print(pcall(mp.get_context("forkserver").spawn, print))
+      print(#mp.active_children())
     ]]
     assert.matches("^false\t[^\n]*cannot start process 'Process%-1': [^\n]*No such file", r.out)
+    assert.matches("\nfalse\tcannot start the fork server: [^\n]*No such file[^\n]*\n0\n$", r.out)
     assert.error_matches(function() mp.set_executable(5) end, "string expected, got number")
   end))
 

@@ -6,6 +6,7 @@
 #include "object.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 /* What element i of the list at 1 stands for. Objects of the Lua half name an
@@ -29,7 +30,12 @@ static void look_at(lua_State *L, struct mpl_state *S, lua_Integer i,
                        o->class->type);
         w->h = o->handle;
     } else if (lua_isinteger(L, -1)) {
-        w->fd = (int)lua_tointeger(L, -1);
+        lua_Integer fd = lua_tointeger(L, -1);
+
+        if (fd < 0 || fd > INT_MAX)
+            luaL_error(L, "cannot wait for element %I (%I is no descriptor)", i,
+                       fd);
+        w->fd = (int)fd;
     } else {
         luaL_error(L, "cannot wait for element %I (a %s)", i,
                    luaL_typename(L, -1));

@@ -145,6 +145,9 @@ Listener.pollfd = Listener.fileno
 Listener.getfd = Listener.fileno
 Listener.__waitable = Listener.fileno
 Listener.__close = Listener.close
+Listener.__mp_pack = function()
+  error("cannot send a Listener", 0)
+end
 Listener.__gc = Listener.close
 
 function Listener:__tostring()

@@ -105,18 +105,22 @@ local function ensure_server()
     return server
   end
   local requests, inner = core.Pipe()
-  local handle = start.spawn({ name = start.SERVER_NAME, daemon = false }, {
+  local handle, why = start.spawn({ name = start.SERVER_NAME, daemon = false }, {
     forkserver = inner,
     preload = preload,
   })
   inner:close()
+  if not handle then
+    requests:close()
+    error("cannot start the fork server: " .. why, 0)
+  end
   -- What goes wrong in a module that is to be loaded beforehand is raised here.
-  local ready, why = requests:recv()
+  local ready, closed = requests:recv()
   if ready ~= true then
     requests:close() -- so it ends
     handle:join()
     handle:close()
-    error("cannot start the fork server: " .. tostring(ready or why), 0)
+    error("cannot start the fork server: " .. tostring(ready or closed), 0)
   end
   server = { handle = handle, requests = requests, pid = core.getpid() }
   family.has_server = true

@@ -2,7 +2,7 @@
  *
  *   client -> server   "mp-net-1", an ephemeral public key, 32 random bytes
  *   server -> client   the same of its own, proof S
- *   client -> server   proof C
+ *   client -> server   proof C, or zeros: it does not believe S
  *
  * Both compute the Diffie-Hellman secret of the ephemeral keys and hash it with
  * the shared key and all that was said: without the key nobody gets that far,
@@ -109,9 +109,6 @@ static int check_proof(int fd, const uint8_t secret[32], const char *label,
     uint8_t want[PROOF], got[PROOF];
     int r = receive_all(fd, got, sizeof got, deadline);
 
-    /* Who closes here did not believe our proof. */
-    if (r == -EPIPE)
-        return -EACCES;
     if (r < 0)
         return r;
     derive(want, secret, label);
@@ -125,6 +122,14 @@ static int give_proof(int fd, const uint8_t secret[32], const char *label,
 
     derive(proof, secret, label);
     return send_all(fd, proof, sizeof proof, deadline);
+}
+
+/* Tells the listener from a client that is gone. */
+static void give_none(int fd, int64_t deadline)
+{
+    static const uint8_t none[PROOF];
+
+    send_all(fd, none, sizeof none, deadline);
 }
 
 int mpri_channel_handshake(int fd, int listener, const void *key,
@@ -160,6 +165,8 @@ int mpri_channel_handshake(int fd, int listener, const void *key,
         r = check_proof(fd, secret, listener ? "client" : "server", deadline);
     if (r == 0 && !listener)
         r = give_proof(fd, secret, "client", deadline);
+    else if (r == -EACCES && !listener)
+        give_none(fd, deadline);
     if (r == 0) {
         derive(send, secret, listener ? "from server" : "from client");
         derive(receive, secret, listener ? "from client" : "from server");

@@ -45,6 +45,8 @@ static int wait_for(int fd, short events, int64_t deadline_ns)
     r = ppoll(&p, 1, timeout, NULL);
     if (r < 0)
         return -errno;
+    if (p.revents & POLLNVAL)
+        return -EBADF;
     return r == 0 ? -ETIMEDOUT : 1;
 }
 
