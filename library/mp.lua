@@ -178,7 +178,7 @@ function mp.Process:extend(members) end
 ---@field daemon? boolean whether it ends with its parent; the creator's own if left out
 ---@field group? nil for Python's sake; must be nil
 
----@class mp.Process
+---@class mp.Process : mp.Waitable
 --- Leaving its scope joins and closes it; leaving the scope by an error terminates it first. Only the creator
 --- may join it; anybody it was sent to may read `pid name exitcode sentinel` and ask `is_alive()`.
 ---@field name string may be set
@@ -491,7 +491,7 @@ function mp.each(f, items, options) end
 ---@return T value
 function mp.reduce(f, items, init, options) end
 
----@class mp.AsyncResult
+---@class mp.AsyncResult : mp.Waitable
 ---@field label string? as given in the options
 ---@field worker string? the name of the worker that did it
 ---@field output string? what the task printed, in a pool with `output = "capture"`
@@ -575,7 +575,8 @@ function mp.Queue(maxsize, options) end
 ---@field name? string for messages and reports
 
 ---@class mp.Waitable
---- What queues, pipes, events and semaphores have for event loops; see [waiting](waiting.md).
+--- What queues, pipes, events, semaphores, results, processes and listeners have for event loops; see
+--- [waiting](waiting.md).
 local waitable = {}
 
 --- A descriptor that becomes readable when the object may be ready.
@@ -586,7 +587,7 @@ function waitable:pollfd() end
 ---@return string events
 function waitable:events() end
 
---- 0 when it is ready now, otherwise nil.
+--- 0 when it is ready now, otherwise nil; of a result, the seconds after which to ask again in any case.
 ---@return integer? seconds
 function waitable:timeout() end
 
@@ -804,7 +805,7 @@ function mp.Listener(options) end
 ---@field functions? boolean whether functions are accepted from peers; false if left out
 ---@field max_message? integer bytes that a message may have
 
----@class mp.Listener
+---@class mp.Listener : mp.Waitable
 ---@field address string|{[1]: string, [2]: integer} where it listens
 ---@field last_accepted any the address of the last peer
 local listener = {}
@@ -823,14 +824,6 @@ function listener:close() end
 --- Its descriptor.
 ---@return integer fd
 function listener:fileno() end
-
---- The same.
----@return integer fd
-function listener:pollfd() end
-
---- The same.
----@return integer fd
-function listener:getfd() end
 
 --- Connects to a listener. Connections over TCP, on both sides, also have `keepalive(seconds)`: a peer whose machine says
 --- nothing for so long (2 or more) counts as gone.

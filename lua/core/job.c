@@ -291,6 +291,7 @@ const struct mpl_class mpl_job_class = {
     .handle = offsetof(struct mpl_job, job.h),
     .kind = MPR_KIND_JOB,
     .user_values = 1,
+    .waitable = true,
     .methods = methods,
     .meta = meta,
     .refuse = refuse,

@@ -141,7 +141,8 @@ void mpl_open_task(lua_State *L)
 {
     static const char *const methods[] = {
         "pget",  "wait",     "ready",   "successful", "cancel", "on_done",
-        "check", "announce", "watched", "listen",     "sleep",  NULL,
+        "check", "announce", "watched", "listen",     "sleep",  "pollfd",
+        "getfd", "events",   "timeout", "dirty",      NULL,
     };
 
     luaL_newmetatable(L, name);

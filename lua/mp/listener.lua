@@ -2,6 +2,7 @@
 -- be of one family, nor on one machine.
 
 local core = require "mp.core"
+local pollable = require "mp.pollable"
 
 local listener = {}
 
@@ -141,8 +142,7 @@ function Listener:fileno()
   return self.handle:fileno()
 end
 
-Listener.pollfd = Listener.fileno
-Listener.getfd = Listener.fileno
+pollable.by_descriptor(Listener, Listener.fileno)
 Listener.__waitable = Listener.fileno
 Listener.__close = Listener.close
 Listener.__mp_pack = function()

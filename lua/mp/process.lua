@@ -6,6 +6,7 @@ local Error = require "mp.error"
 local family = require "mp.family"
 local fields = require "mp.process_fields"
 local poll = require "mp.poll"
+local pollable = require "mp.pollable"
 local start = require "mp.start"
 
 local process = {}
@@ -287,6 +288,10 @@ function Process:join(timeout)
   family.children[s.handle:pid()] = nil
   return true
 end
+
+pollable.by_descriptor(Process, function(self)
+  return self.sentinel
+end)
 
 function Process:is_alive()
   local s = state(self, "is_alive")

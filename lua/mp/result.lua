@@ -8,6 +8,7 @@ local core = require "mp.core"
 local Error = require "mp.error"
 local outcome = require "mp.outcome"
 local policies = require "mp.policy"
+local pollable = require "mp.pollable"
 
 local Result = { __name = "mp.AsyncResult" }
 Result.__index = Result
@@ -173,6 +174,8 @@ function Result:__tostring()
     self.label and ", " .. self.label or ""
   )
 end
+
+pollable.by_result(Result)
 
 Result.__waitable = function(self)
   return self:watched()

@@ -126,7 +126,7 @@ function mp.Listener(options) end
 ---@field functions? boolean whether functions are accepted from peers; false if left out
 ---@field max_message? integer bytes that a message may have
 
----@class mp.Listener
+---@class mp.Listener : mp.Waitable
 ---@field address string|{[1]: string, [2]: integer} where it listens
 ---@field last_accepted any the address of the last peer
 local listener = {}
@@ -145,14 +145,6 @@ function listener:close() end
 --- Its descriptor.
 ---@return integer fd
 function listener:fileno() end
-
---- The same.
----@return integer fd
-function listener:pollfd() end
-
---- The same.
----@return integer fd
-function listener:getfd() end
 
 --- Connects to a listener. Connections over TCP, on both sides, also have `keepalive(seconds)`: a peer whose machine says
 --- nothing for so long (2 or more) counts as gone.

@@ -35,7 +35,7 @@ function mp.Process:extend(members) end
 ---@field daemon? boolean whether it ends with its parent; the creator's own if left out
 ---@field group? nil for Python's sake; must be nil
 
----@class mp.Process
+---@class mp.Process : mp.Waitable
 --- Leaving its scope joins and closes it; leaving the scope by an error terminates it first. Only the creator
 --- may join it; anybody it was sent to may read `pid name exitcode sentinel` and ask `is_alive()`.
 ---@field name string may be set

@@ -25,7 +25,8 @@ function mp.Queue(maxsize, options) end
 ---@field name? string for messages and reports
 
 ---@class mp.Waitable
---- What queues, pipes, events and semaphores have for event loops; see [waiting](waiting.md).
+--- What queues, pipes, events, semaphores, results, processes and listeners have for event loops; see
+--- [waiting](waiting.md).
 local waitable = {}
 
 --- A descriptor that becomes readable when the object may be ready.
@@ -36,7 +37,7 @@ function waitable:pollfd() end
 ---@return string events
 function waitable:events() end
 
---- 0 when it is ready now, otherwise nil.
+--- 0 when it is ready now, otherwise nil; of a result, the seconds after which to ask again in any case.
 ---@return integer? seconds
 function waitable:timeout() end
 

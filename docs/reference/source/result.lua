@@ -17,7 +17,7 @@
 ---
 --- A value of `nil, "timeout"` and a wait that ran out look the same in `get`; `pget` and `ready` tell them apart.
 
----@class mp.AsyncResult
+---@class mp.AsyncResult : mp.Waitable
 ---@field label string? as given in the options
 ---@field worker string? the name of the worker that did it
 ---@field output string? what the task printed, in a pool with `output = "capture"`
