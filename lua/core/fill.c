@@ -18,13 +18,10 @@ static void grow_made(struct mpl_decoder *d)
     d->capacity = capacity;
 }
 
-/* Pointers into made end here: whoever pushes returns false at once. */
-struct mpl_made *mpl_made_push(struct mpl_decoder *d, enum mpl_due due,
-                               size_t at)
+/* The place of the value at stack index top, which has parts; its contents are
+ * the caller's to set. */
+static inline size_t made_place(struct mpl_decoder *d, int top)
 {
-    struct mpl_made *m;
-    int top = lua_gettop(d->L);
-
     if (top + MPL_VALUE_SLOTS > d->checked) {
         if (!lua_checkstack(d->L, 8 * MPL_VALUE_SLOTS))
             mpl_bad_message(d, "nesting too deep");
@@ -34,7 +31,17 @@ struct mpl_made *mpl_made_push(struct mpl_decoder *d, enum mpl_due due,
         mpl_bad_message(d, "nesting too deep");
     if (d->depth == d->capacity)
         grow_made(d);
-    m = &d->made[d->depth++];
+    return d->depth++;
+}
+
+/* Pointers into made end here: whoever pushes returns false at once. */
+struct mpl_made *mpl_made_push(struct mpl_decoder *d, enum mpl_due due,
+                               size_t at)
+{
+    int top = lua_gettop(d->L);
+    size_t place = made_place(d, top);
+    struct mpl_made *m = &d->made[place]; /* which may have moved just now */
+
     m->table = top;
     m->due = due;
     m->at = at;
@@ -94,12 +101,20 @@ static void decode_run(struct mpl_decoder *d, int table, uint64_t *done,
     }
 }
 
-/* The table leaves recursion, or a part of it is underway: what is due then. */
-static bool leave(struct mpl_decoder *d, size_t self, enum mpl_due due,
-                  uint64_t i, uint64_t left)
-{
-    struct mpl_made *m = &d->made[self]; /* which may have moved */
+/* A table underway in recursion: what its place in made will say if it leaves,
+ * until when that is not set. */
+struct filling {
+    struct mpl_made m;
+    size_t place;
+};
 
+/* The table leaves recursion, or a part of it is underway: what is due then. */
+static bool leave(struct mpl_decoder *d, const struct filling *f,
+                  enum mpl_due due, uint64_t i, uint64_t left)
+{
+    struct mpl_made *m = &d->made[f->place];
+
+    *m = f->m;
     m->due = due;
     m->i = i;
     m->left = left;
@@ -133,12 +148,12 @@ static inline bool decode_key(struct mpl_decoder *d)
 
 /* Both read parts until one has parts of its own (false) or all are there. */
 
-static bool decode_pairs(struct mpl_decoder *d, size_t self, bool arrived)
+static bool decode_pairs(struct mpl_decoder *d, const struct filling *f,
+                         enum mpl_due due, bool arrived)
 {
     lua_State *L = d->L;
-    int table = d->made[self].table;
-    uint64_t left = d->made[self].left;
-    enum mpl_due due = d->made[self].due;
+    int table = f->m.table;
+    uint64_t left = f->m.left;
 
     for (;; due = MPL_DUE_KEY) {
         if (due == MPL_DUE_KEY) {
@@ -149,44 +164,56 @@ static bool decode_pairs(struct mpl_decoder *d, size_t self, bool arrived)
             if (left != UINT64_MAX)
                 left--;
             if (!decode_key(d))
-                return leave(d, self, MPL_DUE_VALUE, 0, left);
+                return leave(d, f, MPL_DUE_VALUE, 0, left);
         }
         if (!mpl_decode_value(d))
-            return leave(d, self, MPL_DUE_KEY, 0, left);
+            return leave(d, f, MPL_DUE_KEY, 0, left);
         arrived = true;
     }
 }
 
-static bool decode_items(struct mpl_decoder *d, size_t self, bool arrived)
+static bool decode_items(struct mpl_decoder *d, const struct filling *f,
+                         bool arrived)
 {
     lua_State *L = d->L;
-    int table = d->made[self].table;
-    uint64_t n = d->made[self].n;
-    uint64_t i = d->made[self].i;
+    int table = f->m.table;
+    uint64_t n = f->m.n;
+    uint64_t i = f->m.i;
 
     if (arrived)
         lua_rawseti(L, table, (lua_Integer)i);
     while (i < n) {
-        if (d->r.at < d->r.end && *d->r.at == MPR_TAG_RUN) {
+        unsigned tag = d->r.at < d->r.end ? *d->r.at : MPR_TAG_END;
+        bool done;
+
+        if (tag == MPR_TAG_RUN) {
             d->r.at++;
             decode_run(d, table, &i, n);
             continue;
         }
         i++;
-        if (!mpl_decode_value(d))
-            return leave(d, self, MPL_DUE_ITEM, i, d->made[self].left);
+        done = tag >= MPR_TAG_MAP && tag <= MPR_TAG_TABLE_SHARED
+                   ? mpl_decode_table(d)
+                   : mpl_decode_value(d);
+        if (!done)
+            return leave(d, f, MPL_DUE_ITEM, i, f->m.left);
         lua_rawseti(L, table, (lua_Integer)i);
     }
-    d->made[self].due = MPL_DUE_KEY;
-    return decode_pairs(d, self, false);
+    return f->m.left == 0 || decode_pairs(d, f, MPL_DUE_KEY, false);
+}
+
+static inline bool fill(struct mpl_decoder *d, const struct filling *f,
+                        bool arrived)
+{
+    return f->m.due == MPL_DUE_ITEM ? decode_items(d, f, arrived)
+                                    : decode_pairs(d, f, f->m.due, arrived);
 }
 
 bool mpl_decode_fill(struct mpl_decoder *d, bool arrived)
 {
-    size_t self = d->depth - 1;
+    struct filling f = {d->made[d->depth - 1], d->depth - 1};
 
-    return d->made[self].due == MPL_DUE_ITEM ? decode_items(d, self, arrived)
-                                             : decode_pairs(d, self, arrived);
+    return fill(d, &f, arrived);
 }
 
 /* ---- tables ---------------------------------------------------------------- */
@@ -209,9 +236,8 @@ bool mpl_decode_table(struct mpl_decoder *d)
     unsigned byte = mpl_next_byte(d);
     bool open = byte > MPR_WIRE_PAIRS;
     uint64_t pairs = byte, n = 0;
-    struct mpl_made *m;
+    struct filling f;
     int items;
-    bool full;
 
     if (tag == MPR_TAG_TABLE || tag == MPR_TAG_TABLE_SHARED)
         n = mpl_next_count(d);
@@ -231,14 +257,23 @@ bool mpl_decode_table(struct mpl_decoder *d)
     lua_createtable(d->L, items, believe(d, pairs));
     if (tag == MPR_TAG_MAP_SHARED || tag == MPR_TAG_TABLE_SHARED)
         mpl_memo_set(d, MPL_MEMO_VALUE, at);
-    m = mpl_made_push(d, n ? MPL_DUE_ITEM : MPL_DUE_KEY, at);
-    m->n = n;
-    m->left = open ? UINT64_MAX : pairs;
+    if (n == 0 && pairs == 0)
+        return true;
+    f.m.table = lua_gettop(d->L);
+    f.m.due = n ? MPL_DUE_ITEM : MPL_DUE_KEY;
+    f.m.at = at;
+    f.m.n = n;
+    f.m.i = 0;
+    f.m.left = open ? UINT64_MAX : pairs;
+    f.place = made_place(d, f.m.table);
     if (d->level == MPL_LEVELS)
-        return false;
+        return leave(d, &f, f.m.due, 0, f.m.left);
     d->level++;
-    full = mpl_decode_fill(d, false);
+    if (!fill(d, &f, false)) {
+        d->level--;
+        return false;
+    }
     d->level--;
-    d->depth -= full;
-    return full;
+    d->depth--;
+    return true;
 }
