@@ -229,7 +229,7 @@ describe("a pool's workers", function()
         local ctx = mp.get_context(method)
         local ok, err = pcall(ctx.Pool, { processes = 1, initializer = print, initargs = { co } })
         assert.is_false(ok)
-        assert.matches("^cannot send initargs%[1%] %(a thread%)", err)
+        assert.matches("pool_start_spec%.lua:%d+: cannot send initargs%[1%] %(a thread%)", err)
         assert.error_matches(function()
           ctx.Pool { processes = 1, initializer = function() return co end }
         end, "cannot send initializer%(upvalue co%) %(a thread%)")

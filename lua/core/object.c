@@ -142,14 +142,30 @@ void mpl_object_close(struct mpl_state *S, struct mpl_object *o)
     mpr_handle_close(o->handle);
 }
 
+/* Whether the value at 1 is an object of ours; one of no class is one whose
+ * making failed. */
+static bool is_object(lua_State *L, const struct mpl_state *S)
+{
+    const struct mpl_object *o = lua_touserdata(L, 1);
+    unsigned i = 0;
+
+    if (!o || lua_type(L, 1) != LUA_TUSERDATA || lua_rawlen(L, 1) < sizeof *o)
+        return false;
+    while (o->class && i < S->class_count && S->classes[i] != o->class)
+        i++;
+    return i < S->class_count;
+}
+
 int mpl_object_gc(lua_State *L)
 {
+    struct mpl_state *S = mpl_self(L);
     struct mpl_object *o = lua_touserdata(L, 1);
 
-    /* Called by hand with anything, or on a userdata whose making failed. */
-    if (o && lua_type(L, 1) == LUA_TUSERDATA && lua_rawlen(L, 1) >= sizeof *o &&
-        o->class && o->handle)
-        mpl_object_close(mpl_self(L), o);
+    /* close may be called by hand, with anything. */
+    if (!is_object(L, S))
+        return luaL_typeerror(L, 1, "object of mp");
+    if (o->class && o->handle)
+        mpl_object_close(S, o);
     return 0;
 }
 

@@ -81,7 +81,15 @@ int mpl_row_acquire(lua_State *L)
 
 int mpl_row_unlock(lua_State *L)
 {
-    return forward(L, "release");
+    push_lock(L);
+    lua_getfield(L, -1, "release");
+    lua_insert(L, -2);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+        return 0;
+    luaL_where(L, 1); /* which the lock, called from here, could not say */
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+    return lua_error(L);
 }
 
 int mpl_row_hold(lua_State *L)

@@ -1,23 +1,66 @@
---- Calls that are made for the user: what is wrong with an argument is said
--- where the user's line is, and of the function that the user called.
---
--- A function raises with the place of its caller, and that is a file of ours.
--- To be called last, as `return blame("wait", core.wait, …)`: then the user's
--- line is one level above.
+--- What is wrong with a call is raised where it was called: at the innermost
+-- line that is not the library's, however deep in the library it was found.
 
-local OURS <const> = "^[^\n:]*mp/[%w_]+%.lua:%d+: "
-local ARGUMENT <const> = "^bad argument #(%d+) to '[^'\n]*'"
+local core = require "mp.core"
 
-local function all(...)
-  return ...
+local blame = {}
+
+local FOLDER <const> = debug.getinfo(1, "S").source:match "^@(.*)blame%.lua$"
+
+-- Whether the path is of a module of the library. A user's mp/x.lua is none.
+local function is_ours(path)
+  local name = path:match "([%w_]+)%.lua$"
+  return name and path == FOLDER .. name .. ".lua" and package.loaded["mp." .. name] ~= nil
 end
 
--- No tail call: what f says of its caller has this file's name then.
-local function call(f, ...)
-  return all(f(...))
+--- The line that called the library, as a prefix of a message.
+function blame.where()
+  local level = 2
+  while true do
+    local info = debug.getinfo(level, "Sl")
+    if not info then
+      return ""
+    elseif info.currentline > 0 and not is_ours(info.source:sub(2)) then
+      return ("%s:%d: "):format(info.short_src, info.currentline)
+    end
+    level = level + 1
+  end
 end
 
-local function finish(name, ok, ...)
+--- Raises the message (an error object: as it is) at the caller of the library.
+-- With more arguments it is a format.
+function blame.raise(message, ...)
+  if type(message) ~= "string" then
+    error(message, 0)
+  elseif select("#", ...) > 0 then
+    message = message:format(...)
+  end
+  error(blame.where() .. message, 0)
+end
+
+--- Raises unless the object, the first argument of the method, is of the class.
+function blame.check_self(self, class, method)
+  if type(self) ~= "table" or getmetatable(self) ~= class then
+    local got = core.typename(self)
+    blame.raise("bad argument #1 to '%s' (%s expected, got %s)", method, class.__name, got)
+  end
+end
+
+-- The message without a place in the library: Lua cuts long paths in front.
+local function without_place(message)
+  local place, rest = message:match "^([^\n:]+%.lua):%d+: (.*)$"
+  local cut = place and place:match "^%.%.%.(.*)$"
+  local name = place and place:match "([%w_]+)%.lua$"
+  local path = name and FOLDER .. name .. ".lua"
+  if path and (place == path or cut and path:sub(-#cut) == cut) and is_ours(path) then
+    return rest
+  end
+  return message
+end
+
+--- Passes the results of pcall on. An error whose message has no place, or one in
+-- the library, is raised at the caller; any other as it is.
+function blame.pass(ok, ...)
   if ok then
     return ...
   end
@@ -25,13 +68,25 @@ local function finish(name, ok, ...)
   if type(err) ~= "string" then
     error(err, 0)
   end
-  local text, ours = err:gsub(OURS, "")
-  local message = text:gsub(ARGUMENT, ("bad argument #%%1 to '%s'"):format(name))
-  error(message, ours == 1 and 2 or 0)
+  local bare = without_place(err)
+  if bare == err and err:find "^[^\n:]+:%d+: " then
+    error(err, 0)
+  end
+  error(blame.where() .. bare, 0)
 end
 
-local function blame(name, f, ...)
-  return finish(name, pcall(call, f, ...))
+local function renamed(name, ok, ...)
+  local err = ...
+  if ok or type(err) ~= "string" then
+    return blame.pass(ok, ...)
+  end
+  local argument = ("bad argument #%%1 to '%s'"):format(name)
+  return blame.pass(false, (err:gsub("bad argument #(%d+) to '[^'\n]*'", argument, 1)))
+end
+
+--- Calls f(…), which is given what the caller gave to the function of that name.
+function blame.call(name, f, ...)
+  return renamed(name, pcall(f, ...))
 end
 
 return blame

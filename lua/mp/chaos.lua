@@ -9,6 +9,7 @@
 -- those have started; never another program, the caller, itself, or a fork server,
 -- without which nothing could be started for a moment.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local process = require "mp.process"
 local start = require "mp.start"
@@ -27,19 +28,13 @@ local function positive(options, name, default, kind)
   if value == nil then
     return default
   end
-  local number = type(value) == "number" and value > 0 and value
+  local number = type(value) == "number" and value > 0 and value < math.huge and value
   if number and kind == "integer" then
     number = math.tointeger(number)
   end
   if not number then
-    error(
-      ("bad option '%s' to 'chaos' (positive %s expected, got %s)"):format(
-        name,
-        kind,
-        type(value) == "number" and tostring(value) or core.typename(value)
-      ),
-      3
-    )
+    local got = type(value) == "number" and tostring(value) or core.typename(value)
+    blame.raise("bad option '%s' to 'chaos' (positive %s expected, got %s)", name, kind, got)
   end
   return number
 end
@@ -87,6 +82,7 @@ end
 
 --- Ends it; returns how many were killed. May be called again.
 function Chaos:stop()
+  blame.check_self(self, Chaos, "stop")
   if not self.stopped then
     self.stopped = true
     self.event:set()
@@ -99,6 +95,7 @@ end
 
 --- How many were killed until now.
 function Chaos:kills()
+  blame.check_self(self, Chaos, "kills")
   return self.count.value
 end
 
@@ -115,19 +112,19 @@ end
 -- kills at most.
 function chaos.new(options)
   if options ~= nil and type(options) ~= "table" then
-    error(("bad argument #1 to 'chaos' (table expected, got %s)"):format(core.typename(options)), 2)
+    blame.raise("bad argument #1 to 'chaos' (table expected, got %s)", core.typename(options))
   end
   options = options or {}
   for name in pairs(options) do
     if not OPTIONS[name] then
-      error(("bad argument #1 to 'chaos' (invalid option '%s')"):format(tostring(name)), 2)
+      blame.raise("bad argument #1 to 'chaos' (invalid option '%s')", tostring(name))
     end
   end
   local seed = options.seed
   if seed == nil then
     seed = math.floor(core.time() * 1e6) ~ core.getpid() << 20
   elseif math.type(seed) ~= "integer" then
-    error("bad option 'seed' to 'chaos' (integer expected)", 2)
+    blame.raise("bad option 'seed' to 'chaos' (integer expected)")
   end
   local rate = positive(options, "rate", 1, "number")
   local limit = positive(options, "limit", math.maxinteger, "integer")

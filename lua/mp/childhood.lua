@@ -2,6 +2,7 @@
 -- a program of its own needs for that is here and in mp.family, and no more: to
 -- compile the rest would take longer than a short life.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local family = require "mp.family"
 
@@ -50,7 +51,7 @@ local function exit(code)
     code = 1
   elseif math.type(code) ~= "integer" then
     code = math.tointeger(code)
-      or error("bad argument #1 to 'exit' (number has no integer representation)", 2)
+      or blame.raise("bad argument #1 to 'exit' (number has no integer representation)")
   end
   if code & 0xff == 0 then
     local s = family.here

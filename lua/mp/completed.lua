@@ -1,5 +1,6 @@
 --- mp.as_completed: results in the order in which they come.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local Error = require "mp.error"
 local Result = require "mp.result"
@@ -29,22 +30,19 @@ end
 -- error of kind "timeout" when time runs out.
 local function as_completed(results, timeout)
   if type(results) ~= "table" then
-    error(
-      ("bad argument #1 to 'as_completed' (list expected, got %s)"):format(core.typename(results)),
-      2
-    )
+    blame.raise("bad argument #1 to 'as_completed' (list expected, got %s)", core.typename(results))
   end
   local waiting, known = {}, {}
   for i, result in ipairs(results) do
     if core.type(result) ~= "AsyncResult" then
-      error(("bad argument #1 to 'as_completed' (element %d is no AsyncResult)"):format(i), 2)
+      blame.raise("bad argument #1 to 'as_completed' (element %d is no AsyncResult)", i)
     end
     if not known[result] then
       known[result] = true
       waiting[#waiting + 1] = result
     end
   end
-  local deadline = Result.deadline_of(timeout, "as_completed")
+  local deadline = Result.deadline_of(timeout, "as_completed", 2)
   local total, ready, at = #waiting, {}, 0
   return function()
     while at == #ready do

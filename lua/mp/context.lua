@@ -1,5 +1,6 @@
 --- Contexts: everything of mp with a start method of its own.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local default = require "mp.default"
 local manager = require "mp.manager"
@@ -21,7 +22,7 @@ function context.of(mp)
         return method
       end,
       set_start_method = function()
-        error("cannot set start method of concrete context", 2)
+        blame.raise("cannot set start method of concrete context")
       end,
     }
     function ctx.get_context(other)

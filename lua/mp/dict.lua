@@ -7,6 +7,7 @@
 --     mp.spawn(function() d.seen.child = true end):join()
 --     mp.dict.incr(d, "count")
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local share = require "mp.share"
 
@@ -16,23 +17,23 @@ local TRIES <const> = 8 -- of an update, before the key is reserved
 local function new(t, options)
   local name
   if options ~= nil and type(options) ~= "table" then
-    error(("bad argument #2 to 'dict' (table expected, got %s)"):format(core.typename(options)), 2)
+    blame.raise("bad argument #2 to 'dict' (table expected, got %s)", core.typename(options))
   end
   for k, v in pairs(options or {}) do
     if k ~= "name" then
-      error(("bad argument #2 to 'dict' (invalid option '%s')"):format(tostring(k)), 2)
+      blame.raise("bad argument #2 to 'dict' (invalid option '%s')", tostring(k))
     elseif type(v) ~= "string" then
-      error("bad argument #2 to 'dict' (field 'name' must be a string)", 2)
+      blame.raise("bad argument #2 to 'dict' (field 'name' must be a string)")
     end
     name = v
   end
   if t ~= nil and type(t) ~= "table" and core.type(t) ~= "dict" then
-    error(("bad argument #1 to 'dict' (table expected, got %s)"):format(core.typename(t)), 2)
+    blame.raise("bad argument #1 to 'dict' (table expected, got %s)", core.typename(t))
   end
   local d <const> = core.dict.new(name)
   local ok <const>, message = pcall(share.fill_dict, d, t or {}, t and { [t] = d })
   if not ok then
-    error(message, 2)
+    blame.raise(message)
   end
   return d
 end
@@ -53,10 +54,7 @@ local dict <const> = {
 
 local function check(d, name)
   if core.type(d) ~= "dict" then
-    error(
-      ("bad argument #1 to '%s' (mp.dict expected, got %s)"):format(name, core.typename(d)),
-      3
-    )
+    blame.raise("bad argument #1 to '%s' (mp.dict expected, got %s)", name, core.typename(d))
   end
 end
 
@@ -65,7 +63,7 @@ local function try(d, k, f)
   local value <const> = f(old)
   local ok <const>, v <const> = pcall(share.share, value)
   if not ok then
-    error(v, 3)
+    blame.raise(v)
   end
   return core.dict.replace(d, k, token, v), v
 end
@@ -75,12 +73,9 @@ end
 -- new value; nil removes the key. An error in f changes nothing.
 function dict.update(d, k, f)
   check(d, "update")
-  share.check_key(k, 2)
+  share.check_key(k)
   if type(f) ~= "function" then
-    error(
-      ("bad argument #3 to 'update' (function expected, got %s)"):format(core.typename(f)),
-      2
-    )
+    blame.raise("bad argument #3 to 'update' (function expected, got %s)", core.typename(f))
   end
   for _ = 1, TRIES do
     local done <const>, v <const> = try(d, k, f)
@@ -102,11 +97,11 @@ end
 function dict.merge(d, t)
   check(d, "merge")
   if type(t) ~= "table" and core.type(t) ~= "dict" then
-    error(("bad argument #2 to 'merge' (table expected, got %s)"):format(core.typename(t)), 2)
+    blame.raise("bad argument #2 to 'merge' (table expected, got %s)", core.typename(t))
   end
   local ok <const>, message <const> = pcall(share.fill_dict, d, t, {})
   if not ok then
-    error(message, 2)
+    blame.raise(message)
   end
 end
 

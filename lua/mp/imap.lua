@@ -2,6 +2,7 @@
 -- runs further ahead of its reader than 2 × workers × chunk items, so a source
 -- without end and a slow reader keep memory flat.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local outcome = require "mp.outcome"
 local ranges = require "mp.range"
@@ -56,7 +57,7 @@ function Imap:pull_slice(most)
     job, n = self.plan:list(items, at + 1, last, at)
   end
   if not job then
-    error("pool not running", 0)
+    blame.raise "pool not running"
   end
   self:add_job(job, n)
   if self.pulled == self.total then
@@ -95,7 +96,7 @@ function Imap:pull_items(most)
     end
     n = job:count() - before
   elseif n == nil then
-    error("pool not running", 0)
+    blame.raise "pool not running"
   end
   self.over = self.over or over
   self.left_over = left
@@ -315,7 +316,8 @@ end
 
 --- The next index and value; nothing at the end; nil, "timeout".
 function Imap:next(timeout)
-  return advance(self, Result.deadline_of(timeout, "next"))
+  blame.check_self(self, Imap, "next")
+  return advance(self, Result.deadline_of(timeout, "next", 1))
 end
 
 function Imap:__call()
@@ -324,6 +326,7 @@ end
 
 --- Gives up the rest; tasks that are being done are interrupted.
 function Imap:close()
+  blame.check_self(self, Imap, "close")
   if self.closed then
     return
   end

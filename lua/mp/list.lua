@@ -16,25 +16,25 @@ local TRIES <const> = 8 -- to order, before the list is reserved
 local function new(t, options)
   local name
   if options ~= nil and type(options) ~= "table" then
-    error(("bad argument #2 to 'list' (table expected, got %s)"):format(core.typename(options)), 2)
+    blame.raise("bad argument #2 to 'list' (table expected, got %s)", core.typename(options))
   end
   for k, v in pairs(options or {}) do
     if k ~= "name" then
-      error(("bad argument #2 to 'list' (invalid option '%s')"):format(tostring(k)), 2)
+      blame.raise("bad argument #2 to 'list' (invalid option '%s')", tostring(k))
     elseif type(v) ~= "string" then
-      error("bad argument #2 to 'list' (field 'name' must be a string)", 2)
+      blame.raise("bad argument #2 to 'list' (field 'name' must be a string)")
     end
     name = v
   end
   if t ~= nil and type(t) ~= "table" and core.type(t) ~= "list" then
-    error(("bad argument #1 to 'list' (table expected, got %s)"):format(core.typename(t)), 2)
+    blame.raise("bad argument #1 to 'list' (table expected, got %s)", core.typename(t))
   end
   local l <const> = core.list.new(name)
   if t then
     local n <const> = type(t) == "table" and math.type(t.n) == "integer" and t.n or #t
     local ok <const>, message <const> = pcall(share.fill_list, l, t, n, { [t] = l })
     if not ok then
-      error(message, 2)
+      blame.raise(message)
     end
   end
   return l
@@ -44,10 +44,7 @@ local methods <const> = core.list.methods
 
 local function check(l, name)
   if core.type(l) ~= "list" then
-    error(
-      ("bad argument #1 to '%s' (mp.list expected, got %s)"):format(name, core.typename(l)),
-      3
-    )
+    blame.raise("bad argument #1 to '%s' (mp.list expected, got %s)", name, core.typename(l))
   end
 end
 
@@ -78,13 +75,10 @@ end
 function methods.sort(l, before)
   check(l, "sort")
   if before ~= nil and type(before) ~= "function" then
-    error(
-      ("bad argument #2 to 'sort' (function expected, got %s)"):format(core.typename(before)),
-      2
-    )
+    blame.raise("bad argument #2 to 'sort' (function expected, got %s)", core.typename(before))
   end
   before = before or less
-  return blame("sort", arrange, l, function(values, n)
+  return blame.call("sort", arrange, l, function(values, n)
     local order <const> = {}
     for i = 1, n do
       order[i] = i

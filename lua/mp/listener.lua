@@ -1,6 +1,7 @@
 --- Sockets: mp.Listener and mp.Client, messages between processes that need not
 -- be of one family, nor on one machine.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local pollable = require "mp.pollable"
 
@@ -8,16 +9,16 @@ local listener = {}
 
 local Listener = { __name = "mp.Listener" }
 
-local function check_key(key, level)
+local function check_key(key)
   if key ~= nil and (type(key) ~= "string" or key == "") then
-    error("authkey must be a non-empty string", level + 1)
+    blame.raise("authkey must be a non-empty string")
   end
 end
 
 -- The version of IP that a family means; none is a path's.
 local FAMILIES <const> = { AF_UNIX = 0, AF_INET = 4, AF_INET6 = 6 }
 
-local function check_family(family, address, level)
+local function check_family(family, address)
   if type(address) == "string" and address:find "^\\\\" then
     family = "AF_PIPE" -- a name of Windows
   end
@@ -25,18 +26,18 @@ local function check_family(family, address, level)
     return
   end
   if not FAMILIES[family] then
-    error(("family '%s' is not recognized"):format(tostring(family)), level + 1)
+    blame.raise("family '%s' is not recognized", tostring(family))
   end
   if address ~= nil and (type(address) == "table") == (family == "AF_UNIX") then
     local what = family == "AF_UNIX" and "{host, port}" or "a path"
-    error(("%s is no address of family %s"):format(what, family), level + 1)
+    blame.raise("%s is no address of family %s", what, family)
   end
 end
 
-local function check_count(options, name, level)
+local function check_count(options, name)
   local n = options[name]
   if n ~= nil and (not math.tointeger(n) or n < 1) then
-    error(name .. " must be a positive integer", level + 1)
+    blame.raise(name .. " must be a positive integer")
   end
 end
 
@@ -49,10 +50,13 @@ local OPTIONS = {
   max_message = true,
 }
 
-local function check_options(options, known, level)
+local function check_options(options, known, name)
+  if type(options) ~= "table" then
+    blame.raise("bad argument #3 to '%s' (table expected, got %s)", name, core.typename(options))
+  end
   for k in pairs(options) do
     if not known[k] then
-      error(("invalid option '%s'"):format(tostring(k)), level + 1)
+      blame.raise("invalid option '%s'", tostring(k))
     end
   end
 end
@@ -66,13 +70,13 @@ function listener.listen(first, authkey)
   if type(first) ~= "table" or #first > 0 then
     o = { address = first, authkey = authkey }
   elseif authkey ~= nil then
-    error("authkey belongs among the options", 2)
+    blame.raise "authkey belongs among the options"
   end
-  check_options(o, OPTIONS, 2)
-  check_key(o.authkey, 2)
-  check_family(o.family, o.address, 2)
-  check_count(o, "backlog", 2)
-  check_count(o, "max_message", 2)
+  check_options(o, OPTIONS, "Listener")
+  check_key(o.authkey)
+  check_family(o.family, o.address)
+  check_count(o, "backlog")
+  check_count(o, "max_message")
   local address, folder, version = o.address, nil, FAMILIES[o.family]
   if address == nil then
     if version == 4 or version == 6 then
@@ -86,10 +90,11 @@ function listener.listen(first, authkey)
     end
   end
   if type(address) == "table" and not o.authkey then
-    error("a TCP listener needs an authkey", 2)
+    blame.raise("a TCP listener needs an authkey")
   end
   local handle, why, errno =
-    core.listen(address, o.authkey, o.backlog, o.functions, o.max_message, version)
+    blame.call("Listener", core.listen, address, o.authkey, o.backlog, o.functions,
+      o.max_message, version)
   if not handle then
     if folder then
       os.remove(folder)
@@ -110,10 +115,11 @@ Listener.__index = Listener
 -- raises; one that stalls or goes while it should prove it is passed over. The
 -- listener goes on.
 function Listener:accept(timeout)
+  blame.check_self(self, Listener, "accept")
   if not self.handle then
-    error("attempt to use a closed Listener", 2)
+    blame.raise("attempt to use a closed Listener")
   end
-  local conn, peer, errno = self.handle:accept(timeout)
+  local conn, peer, errno = blame.call("accept", self.handle.accept, self.handle, timeout)
   if conn then
     self.last_accepted = peer
     return conn
@@ -122,6 +128,7 @@ function Listener:accept(timeout)
 end
 
 function Listener:close()
+  blame.check_self(self, Listener, "close")
   if not self.handle then
     return
   end
@@ -136,8 +143,9 @@ function Listener:close()
 end
 
 function Listener:fileno()
+  blame.check_self(self, Listener, "fileno")
   if not self.handle then
-    error("attempt to use a closed Listener", 2)
+    blame.raise("attempt to use a closed Listener")
   end
   return self.handle:fileno()
 end
@@ -162,18 +170,19 @@ local CLIENT_OPTIONS = { functions = true, max_message = true, timeout = true }
 
 --- mp.Client(address [, authkey [, { functions =, max_message =, timeout = }]])
 function listener.client(address, authkey, options)
-  check_key(authkey, 2)
-  if options ~= nil and type(options) ~= "table" then
-    error("options must be a table", 2)
+  check_key(authkey)
+  if options == nil then
+    options = {}
   end
-  options = options or {}
-  check_options(options, CLIENT_OPTIONS, 2)
-  check_family(nil, address, 2)
-  check_count(options, "max_message", 2)
+  check_options(options, CLIENT_OPTIONS, "Client")
+  check_family(nil, address)
+  check_count(options, "max_message")
   if type(address) == "table" and not authkey then
-    error("a TCP connection needs an authkey", 2)
+    blame.raise("a TCP connection needs an authkey")
   end
-  return core.connect(
+  return blame.call(
+    "Client",
+    core.connect,
     address,
     authkey,
     options.timeout,

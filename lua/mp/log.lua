@@ -31,12 +31,12 @@ local Logger = {} -- methods
 local Class = { __name = "mp.Logger" }
 local logger = setmetatable({}, Class)
 
-local function number_of(word, name, n, depth)
+local function number_of(word, name, n)
   local number = type(word) == "string" and LEVELS[word]
   if not number then
     local what = type(word) == "string" and ("invalid level '%s'"):format(word)
       or ("level expected, got %s"):format(core.typename(word))
-    error(("bad argument #%d to '%s' (%s)"):format(n, name, what), depth + 1)
+    blame.raise("bad argument #%d to '%s' (%s)", n, name, what)
   end
   return number
 end
@@ -101,10 +101,7 @@ end
 
 local function check_self(self, name)
   if self ~= logger then
-    error(
-      ("bad argument #1 to '%s' (mp.Logger expected, got %s)"):format(name, core.typename(self)),
-      3
-    )
+    blame.raise("bad argument #1 to '%s' (mp.Logger expected, got %s)", name, core.typename(self))
   end
 end
 
@@ -118,7 +115,7 @@ for word, number in pairs(LEVELS) do
     if select("#", ...) > 0 then
       local ok, text = pcall(string.format, message, ...)
       if not ok then
-        error(text, 2)
+        blame.raise(text)
       end
       message = text
     end
@@ -129,7 +126,7 @@ end
 --- What is less urgent is neither kept nor handled.
 function Logger:set_level(word)
   check_self(self, "set_level")
-  level = number_of(word, "set_level", 1, 2)
+  level = number_of(word, "set_level", 1)
 end
 
 --- f gets { level =, message =, process =, pid =, time = } of each record of
@@ -138,10 +135,7 @@ function Logger:add_handler(f)
   check_self(self, "add_handler")
   local mt = getmetatable(f)
   if type(f) ~= "function" and not (type(mt) == "table" and mt.__call) then
-    error(
-      ("bad argument #1 to 'add_handler' (function expected, got %s)"):format(core.typename(f)),
-      2
-    )
+    blame.raise("bad argument #1 to 'add_handler' (function expected, got %s)", core.typename(f))
   end
   table.insert(own_handlers(), f)
   return f
@@ -174,7 +168,7 @@ end
 -- there are at most 256, and long ones are cut.
 function Logger:recent(pid, n)
   check_self(self, "recent")
-  return blame("recent", recent, pid, n)
+  return blame.call("recent", recent, pid, n)
 end
 
 --- How many records found no place in the ring.
@@ -191,7 +185,7 @@ function Class.__index(_, key)
 end
 
 function Class.__newindex(_, key)
-  error(("field '%s' cannot be assigned"):format(tostring(key)), 2)
+  blame.raise("field '%s' cannot be assigned", tostring(key))
 end
 
 function Class.__tostring()

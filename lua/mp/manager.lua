@@ -32,17 +32,14 @@ local property = {} -- fields that are asked for
 local function state(self, name)
   local s = type(self) == "table" and rawget(self, STATE)
   if not s then
-    error(
-      ("bad argument #1 to '%s' (mp.Manager expected, got %s)"):format(name, core.typename(self)),
-      3
-    )
+    blame.raise("bad argument #1 to '%s' (mp.Manager expected, got %s)", name, core.typename(self))
   end
   return s
 end
 
 local function check_open(s)
   if s.closed then
-    error("manager has shut down", 3)
+    blame.raise("manager has shut down")
   end
 end
 
@@ -52,7 +49,7 @@ for _, name in ipairs(makers) do
   Manager[name] = function(self, ...)
     local s = state(self, name)
     check_open(s)
-    return blame(name, s.makers[name], ...)
+    return blame.call(name, s.makers[name], ...)
   end
 end
 
@@ -61,10 +58,7 @@ function Manager:Namespace(fields)
   local s = state(self, "Namespace")
   check_open(s)
   if fields ~= nil and type(fields) ~= "table" then
-    error(
-      ("bad argument #1 to 'Namespace' (table expected, got %s)"):format(core.typename(fields)),
-      2
-    )
+    blame.raise("bad argument #1 to 'Namespace' (table expected, got %s)", core.typename(fields))
   end
   return namespace.new(self:dict(), fields)
 end
@@ -73,7 +67,7 @@ end
 
 local function start_server(s)
   if s.creator ~= core.getpid() then
-    error("a manager's process must be started by the process that made the manager", 4)
+    blame.raise("a manager's process must be started by the process that made the manager")
   end
   local reader, door = core.Pipe(false)
   if s.network then
@@ -131,14 +125,11 @@ function Manager:register(name, class)
   local s = state(self, "register")
   check_open(s)
   if type(name) ~= "string" then
-    error(
-      ("bad argument #1 to 'register' (string expected, got %s)"):format(core.typename(name)),
-      2
-    )
+    blame.raise("bad argument #1 to 'register' (string expected, got %s)", core.typename(name))
   elseif Manager[name] or property[name] or name:sub(1, 1) == "_" then
-    error(("bad argument #1 to 'register' (name '%s' is taken)"):format(name), 2)
+    blame.raise("bad argument #1 to 'register' (name '%s' is taken)", name)
   elseif not is_class(class) then
-    error("bad argument #2 to 'register' (class expected)", 2)
+    blame.raise("bad argument #2 to 'register' (class expected)")
   end
   s.classes[name] = class
   if s.hub then
@@ -162,7 +153,7 @@ function Manager:join(timeout)
   end
   hub_of(s)
   if s.creator ~= core.getpid() then
-    error("can only join a manager of one's own", 2)
+    blame.raise("can only join a manager of one's own")
   end
   return s.process:join(timeout)
 end
@@ -209,7 +200,7 @@ function Class:__index(key)
 end
 
 function Class.__newindex(_, key)
-  error(("field '%s' cannot be assigned"):format(tostring(key)), 2)
+  blame.raise("field '%s' cannot be assigned", tostring(key))
 end
 
 function Class:__close()
@@ -240,19 +231,16 @@ local OPTIONS <const> = {
 
 local function check_options(options)
   if options ~= nil and type(options) ~= "table" then
-    error(
-      ("bad argument #1 to 'Manager' (table expected, got %s)"):format(core.typename(options)),
-      3
-    )
+    blame.raise("bad argument #1 to 'Manager' (table expected, got %s)", core.typename(options))
   end
   options = options or {}
   for key in pairs(options) do
     if not OPTIONS[key] then
-      error(("invalid option '%s'"):format(tostring(key)), 3)
+      blame.raise("invalid option '%s'", tostring(key))
     end
   end
   if options.name ~= nil and type(options.name) ~= "string" then
-    error("name must be a string", 3)
+    blame.raise("name must be a string")
   end
   return options
 end
@@ -262,19 +250,19 @@ local function network_of(o)
   if o.address == nil then
     for _, key in ipairs { "authkey", "functions", "max_message" } do
       if o[key] ~= nil then
-        error(("option '%s' needs an address"):format(key), 3)
+        blame.raise("option '%s' needs an address", key)
       end
     end
     return nil
   end
   if type(o.address) ~= "string" and type(o.address) ~= "table" then
-    error("address must be a path or {host, port}", 3)
+    blame.raise("address must be a path or {host, port}")
   elseif o.authkey ~= nil and (type(o.authkey) ~= "string" or o.authkey == "") then
-    error("authkey must be a non-empty string", 3)
+    blame.raise("authkey must be a non-empty string")
   elseif type(o.address) == "table" and not o.authkey then
-    error("a manager that is reached by TCP needs an authkey", 3)
+    blame.raise("a manager that is reached by TCP needs an authkey")
   elseif o.authkey and not core.has_keys() then
-    error("no keys for sockets: mp was built without libsodium", 3)
+    blame.raise("no keys for sockets: mp was built without libsodium")
   end
   return {
     address = o.address,

@@ -39,7 +39,7 @@ function Namespace:__newindex(key, value)
   if is_private(key) then
     own(self)[key] = value
   else
-    share.check_key(key, 2)
+    share.check_key(key)
     rawget(self, DICT)[key] = value
   end
 end

@@ -1,5 +1,6 @@
 --- Running what is ready, for those who own their time: game loops.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 
 local poll = {}
@@ -19,13 +20,8 @@ end
 -- returns how many it ran. Never sleeps.
 function poll.poll(seconds)
   if seconds ~= nil and (type(seconds) ~= "number" or seconds ~= seconds) then
-    error(
-      ("bad argument #1 to 'poll' (%s)"):format(
-        seconds ~= seconds and "seconds must not be NaN"
-          or "number expected, got " .. core.typename(seconds)
-      ),
-      2
-    )
+    blame.raise("bad argument #1 to 'poll' (%s)", seconds ~= seconds and "seconds must not be NaN"
+          or "number expected, got " .. core.typename(seconds))
   end
   local deadline <const> = seconds and core.time() + seconds or math.huge
   local n = 0

@@ -3,6 +3,7 @@
 --     local pool <close> = mp.Pool(4)
 --     local squares = pool:map(function(x) return x * x end, { 1, 2, 3 })
 
+local blame = require "mp.blame"
 local caller = require "mp.caller"
 local core = require "mp.core"
 local Crew = require "mp.crew"
@@ -54,14 +55,14 @@ end
 function Pool:join(timeout)
   local s = submitter(self, "join")
   if not is_mine(s) then
-    error("can only join a pool of this process", 2)
+    blame.raise("can only join a pool of this process")
   end
   if s.core:is_open() then
     local state = s.core:state()
     if state == "run" then
-      error("pool is still running", 2)
+      blame.raise("pool is still running")
     end
-    return s.crew:join(Result.deadline_of(timeout, "join"), function()
+    return s.crew:join(Result.deadline_of(timeout, "join", 1), function()
       s:attend(core.time())
     end)
   end
@@ -150,7 +151,7 @@ end
 --- Waits until all workers are ready for work; raises if some cannot start.
 function Pool:warm()
   local s = submitter(self, "warm")
-  s:check_running(2)
+  s:check_running()
   if is_mine(s) then
     s.crew:try_again()
     s:pump(true) -- those that died since are no workers
@@ -158,11 +159,11 @@ function Pool:warm()
   while #self:stats().workers < property.processes(s) do
     s:attend(core.time())
     if s.core:state() == "broken" then
-      error(s:why(), 2)
+      blame.raise(s:why())
     end
     local obstacle = is_mine(s) and s.crew:obstacle_now()
     if obstacle then
-      error(obstacle, 2)
+      blame.raise(obstacle)
     end
     core.sleep(0.001)
   end
@@ -227,7 +228,7 @@ core.class("mp.Pool", Class)
 local function new(options, default_process)
   local ok, o = pcall(pool_options.of, options)
   if not ok then
-    error(o, 2)
+    blame.raise(o)
   end
   local handle, why
   if o.processes == 0 then
@@ -236,7 +237,7 @@ local function new(options, default_process)
     handle, why = core.Pool(o.processes, o.name)
   end
   if not handle then
-    error("cannot make a pool: " .. tostring(why), 2)
+    blame.raise("cannot make a pool: " .. tostring(why))
   end
   o.Process = o.context and o.context.Process or default_process
   local s = Submitter.new(handle, {
@@ -260,7 +261,7 @@ local function new(options, default_process)
   local started, err = pcall(s.crew.start, s.crew)
   if not started then
     s.core:shut "terminate"
-    error(err, 2)
+    blame.raise(err)
   end
   poll.register(s, function()
     return s:pump()

@@ -1,6 +1,7 @@
 --- What is submitted to a pool: apply, map and their kin, the methods of mp.Pool
 -- that all processes may call.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local Fold = require "mp.fold"
 local Imap = require "mp.imap"
@@ -21,24 +22,21 @@ local Pool = {}
 
 calls.methods = Pool
 
-local function argument_error(n, name, message, level)
-  error(("bad argument #%d to '%s' (%s)"):format(n, name, message), level)
+local function argument_error(n, name, message)
+  blame.raise("bad argument #%d to '%s' (%s)", n, name, message)
 end
 
-local function check_function(f, name, level)
+local function check_function(f, name)
   if type(f) ~= "string" and not policies.callable(f) then
-    argument_error(1, name, "function expected, got " .. core.typename(f), (level or 3) + 1)
+    argument_error(1, name, "function expected, got " .. core.typename(f))
   end
 end
 
 --- The submitter inside a pool, which is the first argument of method name.
-local function submitter(self, name, level)
+local function submitter(self, name)
   local s = type(self) == "table" and rawget(self, STATE)
   if not s then
-    error(
-      ("bad argument #1 to '%s' (mp.Pool expected, got %s)"):format(name, core.typename(self)),
-      level or 3
-    )
+    blame.raise("bad argument #1 to '%s' (mp.Pool expected, got %s)", name, core.typename(self))
   end
   return s
 end
@@ -46,10 +44,10 @@ end
 calls.submitter = submitter
 
 -- The policy of a call; what is wrong with it is the caller's mistake.
-local function policy_of(what, options, level)
+local function policy_of(what, options)
   local ok, policy = pcall(policies.of, what, options)
   if not ok then
-    error(policy, level)
+    blame.raise(policy)
   end
   return policy
 end
@@ -58,7 +56,7 @@ end
 
 -- The way for most tasks: the function is the last one's.
 local function push_fast(self, f, args)
-  local s = self[STATE]
+  local s = type(self) == "table" and self[STATE]
   local current = s and s.stream
   if current and current.key == f then
     return (current.job:push(args))
@@ -66,14 +64,14 @@ local function push_fast(self, f, args)
 end
 
 local function submit(self, name, f, args, options)
-  local s = submitter(self, name, 4)
-  check_function(f, name, 4)
+  local s = submitter(self, name)
+  check_function(f, name)
   if args ~= nil and type(args) ~= "table" then
-    argument_error(2, name, "table expected, got " .. core.typename(args), 4)
+    argument_error(2, name, "table expected, got " .. core.typename(args))
   end
-  s:check_running(3)
+  s:check_running()
   if options ~= nil then
-    return stream.submit_alone(s, f, args, policy_of("apply", options, 4))
+    return stream.submit_alone(s, f, args, policy_of("apply", options))
   end
   return stream.submit(s, f, args)
 end
@@ -91,7 +89,7 @@ end
 local function got(result, ok, ...)
   if not ok then
     result:cancel()
-    error((...), 0)
+    return blame.pass(false, ...)
   end
   return ...
 end
@@ -108,43 +106,25 @@ end
 -- Many -------------------------------------------------------------------------
 
 local function run(self, name, f, t, options, flags)
-  local s = submitter(self, name, 5)
-  check_function(f, name, 5)
+  local s = submitter(self, name)
+  check_function(f, name)
   if t == nil then
-    argument_error(2, name, "list or iterator expected, got nil", 5)
+    argument_error(2, name, "list or iterator expected, got nil")
   end
-  local policy = policy_of("map", options, 5)
-  s:check_running(4)
+  local policy = policy_of("map", options)
+  s:check_running()
   t = Run.read(t) -- an error of the caller's iterator passes as it is
-  local ok, r = pcall(Run.new, s, name, f, t, policy, flags)
-  if not ok then
-    error(r, 4)
-  end
-  return r, policy
-end
-
--- What is wrong with the call is raised where it was called; a task's error is
--- an object, which knows its place, and so does what the caller's iterator
--- raised. A place in these files (of Ctrl-C) is nothing to the caller.
-local function at_caller(ok, ...)
-  if not ok then
-    local err = ...
-    if type(err) == "string" then
-      err = err:gsub("^[^\n:]*mp/[%w_]+%.lua:%d+: ", "")
-    end
-    error(err, type(err) == "string" and not err:find "^[^\n:]+:%d+: " and 3 or 0)
-  end
-  return ...
+  return blame.call(name, Run.new, s, name, f, t, policy, flags), policy
 end
 
 local function complete(self, name, f, t, options, flags)
   local r = run(self, name, f, t, options, flags)
-  return at_caller(pcall(r.complete, r))
+  return blame.call(name, r.complete, r)
 end
 
 local function submit_all(self, name, f, t, options, flags)
   local r, policy = run(self, name, f, t, options, flags)
-  at_caller(pcall(r.submit, r))
+  blame.call(name, r.submit, r)
   if r.total > 0 then -- as in Python, of nothing nobody is told
     r:obey(policy)
   end
@@ -180,14 +160,11 @@ end
 
 -- One by one: an iterator for generic for, which closes itself.
 local function lazy(self, name, f, t, options, ordered)
-  local s = submitter(self, name, 4)
-  check_function(f, name, 4)
-  local policy = policy_of("imap", options, 4)
-  s:check_running(3)
-  local ok, items, n = pcall(Run.items_of, t, name)
-  if not ok then
-    error(items, 3)
-  end
+  local s = submitter(self, name)
+  check_function(f, name)
+  local policy = policy_of("imap", options)
+  s:check_running()
+  local items, n = blame.call(name, Run.items_of, t, name)
   local it = Imap.new(s, items, n, s:plan(f, policy, 0), policy, ordered)
   return it, nil, nil, it
 end
@@ -209,17 +186,10 @@ end
 function Pool:reduce(f, t, init, options)
   local s = submitter(self, "reduce")
   check_function(f, "reduce")
-  local policy = policy_of("map", options, 3)
-  s:check_running(2)
-  local ok, items, n = pcall(Run.items_of, Run.read(t), "reduce")
-  if not ok then
-    error(items, 2)
-  end
-  local folded, value = pcall(Fold.fold, s, f, items, n, init, policy)
-  if not folded then
-    error(value, type(value) == "string" and 2 or 0)
-  end
-  return value
+  local policy = policy_of("map", options)
+  s:check_running()
+  local items, n = blame.call("reduce", Run.items_of, Run.read(t), "reduce")
+  return blame.call("reduce", Fold.fold, s, f, items, n, init, policy)
 end
 
 return calls

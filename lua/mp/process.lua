@@ -1,5 +1,6 @@
 --- Processes: `mp.Process`, `mp.spawn`, and who is who in the family.
 
+local blame = require "mp.blame"
 local childhood = require "mp.childhood"
 local core = require "mp.core"
 local Error = require "mp.error"
@@ -15,8 +16,8 @@ local Process = { __name = "mp.Process" }
 
 local STATE <const> = fields.STATE
 
-local function argument_error(n, name, message, level)
-  error(("bad argument #%d to '%s' (%s)"):format(n, name, message), (level or 1) + 1)
+local function argument_error(n, name, message)
+  blame.raise("bad argument #%d to '%s' (%s)", n, name, message)
 end
 
 local function callable(f)
@@ -30,20 +31,20 @@ end
 local function state(self, name)
   local s = type(self) == "table" and rawget(self, STATE)
   if not s then
-    argument_error(1, name, "mp.Process expected, got " .. core.typename(self), 3)
+    argument_error(1, name, "mp.Process expected, got " .. core.typename(self))
   end
   return s
 end
 
 local function check_open(s)
   if s.closed then
-    error("attempt to use a closed process", 3)
+    blame.raise("attempt to use a closed process")
   end
 end
 
 local function check_mine(s, message)
   if s.creator ~= family.here or s.remote then
-    error(message, 3)
+    blame.raise(message)
   end
 end
 
@@ -74,23 +75,23 @@ local OPTIONS = { target = true, args = true, name = true, daemon = true, group 
 local function check_options(class, options)
   for k in pairs(options) do
     if not OPTIONS[k] and not class.MEMBERS then
-      error(("invalid option '%s'"):format(tostring(k)), 3)
+      blame.raise("invalid option '%s'", tostring(k))
     end
   end
   if options.group ~= nil then
-    error("group must be nil", 3)
+    blame.raise("group must be nil")
   end
   if options.target ~= nil and not callable(options.target) then
-    error("target must be a function", 3)
+    blame.raise("target must be a function")
   end
   if options.name ~= nil and type(options.name) ~= "string" then
-    error("name must be a string", 3)
+    blame.raise("name must be a string")
   end
   if options.daemon ~= nil and type(options.daemon) ~= "boolean" then
-    error("daemon must be a boolean", 3)
+    blame.raise("daemon must be a boolean")
   end
   if options.args ~= nil and type(options.args) ~= "table" then
-    error("args must be a table", 3)
+    blame.raise("args must be a table")
   end
 end
 
@@ -106,7 +107,7 @@ local function construct(class, first, ...)
     return self
   end
   if first ~= nil and not callable(first) then
-    argument_error(1, "Process", "function or table expected, got " .. core.typename(first), 2)
+    argument_error(1, "Process", "function or table expected, got " .. core.typename(first))
   end
   return new(class, first, select("#", ...) > 0 and table.pack(...) or nil)
 end
@@ -214,7 +215,7 @@ setmetatable(
 -- fields, which become the object's.
 function Process:extend(members)
   if type(members) ~= "table" then
-    argument_error(1, "extend", "table expected, got " .. core.typename(members), 2)
+    argument_error(1, "extend", "table expected, got " .. core.typename(members))
   end
   local class = { MEMBERS = setmetatable({}, { __index = self.MEMBERS }) }
   for k, v in pairs(members) do
@@ -246,7 +247,7 @@ function Process:start()
   local s = state(self, "start")
   check_open(s)
   if s.handle or s.remote then
-    error("cannot start a process twice", 2)
+    blame.raise("cannot start a process twice")
   end
   check_mine(s, "can only start a process object created by current process")
   family.reap()
@@ -258,7 +259,7 @@ function Process:start()
   end
   local handle, second = start[method](s, job)
   if not handle then
-    error(("cannot start process '%s': %s"):format(s.name, second), 2)
+    blame.raise("cannot start process '%s': %s", s.name, second)
   end
   s.handle = handle
   if second == true then
@@ -275,13 +276,13 @@ function Process:join(timeout)
   local s = state(self, "join")
   check_open(s)
   if s == family.here then
-    error("cannot join current process", 2)
+    blame.raise("cannot join current process")
   end
   check_mine(s, "can only join a child process")
   if not s.handle then
-    error("can only join a started process", 2)
+    blame.raise("can only join a started process")
   end
-  local ok, why = s.handle:join(timeout)
+  local ok, why = blame.call("join", s.handle.join, s.handle, timeout)
   if not ok then
     return nil, why
   end
@@ -310,7 +311,7 @@ local function signal(self, name, signo)
   check_open(s)
   check_mine(s, ("can only %s a child process"):format(name))
   if not s.handle then
-    error(("can only %s a started process"):format(name), 3)
+    blame.raise("can only %s a started process", name)
   end
   return s.handle:signal(signo)
 end
@@ -335,7 +336,7 @@ function Process:close()
   end
   if s.handle then
     if s.creator == family.here and s.handle:alive() then
-      error("cannot close a process while it is still running", 2)
+      blame.raise("cannot close a process while it is still running")
     end
     family.children[s.handle:pid()] = nil
     s.handle:close()
@@ -349,7 +350,7 @@ function Process:result(timeout)
   check_open(s)
   check_mine(s, "can only ask a child process for its result")
   if not s.handle then
-    error("can only ask a started process for its result", 2)
+    blame.raise("can only ask a started process for its result")
   end
   if not s.results then
     local ok, why = self:join(timeout)
@@ -381,7 +382,7 @@ end
 --- Creates and starts a process that calls f(...).
 function process.spawn(f, ...)
   if not callable(f) then
-    argument_error(1, "spawn", "function expected, got " .. core.typename(f), 2)
+    argument_error(1, "spawn", "function expected, got " .. core.typename(f))
   end
   return construct(Process, f, ...):start()
 end
@@ -408,7 +409,7 @@ end
 -- start method: workers of pools are such children.
 function process.at_worker_start(f)
   if not callable(f) then
-    argument_error(1, "at_worker_start", "function expected, got " .. core.typename(f), 2)
+    argument_error(1, "at_worker_start", "function expected, got " .. core.typename(f))
   end
   family.at_start[#family.at_start + 1] = f
   return f
@@ -417,7 +418,7 @@ end
 --- f is called when this process ends: the last registered first.
 function process.at_exit(f)
   if not callable(f) then
-    argument_error(1, "at_exit", "function expected, got " .. core.typename(f), 2)
+    argument_error(1, "at_exit", "function expected, got " .. core.typename(f))
   end
   family.at_exit[#family.at_exit + 1] = f
   core.at_end(family.finish)

@@ -13,6 +13,7 @@
 --     remote     true: it was sent here by its creator
 --     closed, results, pid (of the main process)
 
+local blame = require "mp.blame"
 local family = require "mp.family"
 
 local fields = { STATE = {} }
@@ -27,7 +28,7 @@ end
 
 local function check_open(s)
   if s.closed then
-    error("attempt to use a closed process", 4)
+    blame.raise("attempt to use a closed process")
   end
 end
 
@@ -62,11 +63,11 @@ end
 function readable.sentinel(s)
   check_open(s)
   if not s.handle then
-    error("process not started", 3)
+    blame.raise("process not started")
   end
   local fd, message = s.handle:sentinel()
   if not fd then
-    error(message, 3)
+    blame.raise(message)
   end
   return fd
 end
@@ -75,24 +76,24 @@ local writable = {}
 
 function writable.name(s, value)
   if type(value) ~= "string" then
-    error("name must be a string", 3)
+    blame.raise("name must be a string")
   end
   s.name = value
 end
 
 function writable.daemon(s, value)
   if s.handle or s.remote then
-    error("process has already started", 3)
+    blame.raise("process has already started")
   end
   if type(value) ~= "boolean" then
-    error("daemon must be a boolean", 3)
+    blame.raise("daemon must be a boolean")
   end
   s.daemon = value
 end
 
 for _, name in ipairs { "pid", "ident", "exitcode", "sentinel" } do
   writable[name] = function()
-    error(("field '%s' cannot be assigned"):format(name), 3)
+    blame.raise("field '%s' cannot be assigned", name)
   end
 end
 

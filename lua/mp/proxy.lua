@@ -9,6 +9,7 @@
 -- the first call and given to the manager through its door, a pipe that every
 -- user of the manager may write to. So replies never mix, whoever forks.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local Error = require "mp.error"
 
@@ -159,7 +160,7 @@ local function call_here(self, s, name, ...)
   local object = served.objects[s.id]
   local method = object[name]
   if method == nil then
-    error(("%s has no method '%s'"):format(s.class, name), 3)
+    blame.raise("%s has no method '%s'", s.class, name)
   end
   local results = table.pack(method(object, ...))
   if results[1] == object then
@@ -172,9 +173,9 @@ local function call(self, name, ...)
   local s = type(self) == "table" and rawget(self, STATE)
   if not s then
     local got = core.typename(self)
-    error(("bad argument #1 to '%s' (mp.Proxy expected, got %s)"):format(name, got), 3)
+    blame.raise("bad argument #1 to '%s' (mp.Proxy expected, got %s)", name, got)
   elseif not s.token then
-    error("attempt to use a closed proxy", 3)
+    blame.raise("attempt to use a closed proxy")
   end
   local hub = s.hub
   if served and served.pid == core.getpid() and served.pid == hub.handle:pid() then
@@ -212,13 +213,13 @@ function Proxy.__index(_, name)
   if type(name) ~= "string" then
     return nil
   elseif name:sub(1, 1) == "_" then
-    error(("'%s' is private to the object (names with '_' are)"):format(name), 2)
+    blame.raise("'%s' is private to the object (names with '_' are)", name)
   end
   return method_of(name)
 end
 
 function Proxy.__newindex(_, name)
-  error(("field '%s' cannot be assigned (call a method)"):format(tostring(name)), 2)
+  blame.raise("field '%s' cannot be assigned (call a method)", tostring(name))
 end
 
 function Proxy:__call(...)

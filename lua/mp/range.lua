@@ -1,10 +1,12 @@
 --- mp.range(a, b [, step]): the integers a numeric `for` would go through, as
 -- something to map over that takes no memory.
 
+local blame = require "mp.blame"
+
 local Range = { __name = "mp.Range" }
 
 local function argument_error(n, expected, got)
-  error(("bad argument #%d to 'range' (%s expected, got %s)"):format(n, expected, type(got)), 4)
+  blame.raise("bad argument #%d to 'range' (%s expected, got %s)", n, expected, type(got))
 end
 
 local function check(n, value)
@@ -14,7 +16,7 @@ local function check(n, value)
   local whole = type(value) == "number" and math.tointeger(value)
   if not whole then
     if type(value) == "number" then
-      error(("bad argument #%d to 'range' (number has no integer representation)"):format(n), 3)
+      blame.raise("bad argument #%d to 'range' (number has no integer representation)", n)
     end
     argument_error(n, "number", value)
   end
@@ -42,7 +44,7 @@ local function range(a, b, step)
   end
   local by = step == nil and 1 or check(3, step)
   if by == 0 then
-    error("bad argument #3 to 'range' (step must not be zero)", 2)
+    blame.raise("bad argument #3 to 'range' (step must not be zero)")
   end
   local n
   if by > 0 and first <= last then
@@ -53,7 +55,7 @@ local function range(a, b, step)
     return setmetatable({ first = first, step = by, n = 0 }, Range)
   end
   if n <= 0 then
-    error("bad argument #2 to 'range' (too many numbers)", 2)
+    blame.raise("bad argument #2 to 'range' (too many numbers)")
   end
   return setmetatable({ first = first, step = by, n = n }, Range)
 end
@@ -66,6 +68,10 @@ end
 
 function Range:__len()
   return self.n
+end
+
+function Range.__newindex()
+  blame.raise "a range cannot be changed"
 end
 
 function Range:__tostring()

@@ -5,6 +5,7 @@
 --     local jobs = m:dict()              -- made there; used here
 --     local account = m:Account(100)     -- of a class that is registered there
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local makers = require "mp.makers"
 local remote = require "mp.remote"
@@ -19,12 +20,9 @@ local Manager = {} -- methods
 local function state(self, name)
   local s = type(self) == "table" and rawget(self, STATE)
   if not s then
-    error(
-      ("bad argument #1 to '%s' (mp.Manager expected, got %s)"):format(name, core.typename(self)),
-      3
-    )
+    blame.raise("bad argument #1 to '%s' (mp.Manager expected, got %s)", name, core.typename(self))
   elseif s.closed then
-    error("attempt to use a closed manager", 3)
+    blame.raise("attempt to use a closed manager")
   end
   return s
 end
@@ -42,11 +40,11 @@ end
 Manager.Namespace = creator "Namespace"
 
 function Manager.register()
-  error("classes are registered where the manager was made", 2)
+  blame.raise("classes are registered where the manager was made")
 end
 
 function Manager.shutdown()
-  error("a manager is shut down where it was made (close ends the connection)", 2)
+  blame.raise("a manager is shut down where it was made (close ends the connection)")
 end
 
 --- Ends the connection, unless another connected manager shares it; what only
@@ -79,7 +77,7 @@ function Class:__index(key)
 end
 
 function Class.__newindex(_, key)
-  error(("field '%s' cannot be assigned"):format(tostring(key)), 2)
+  blame.raise("field '%s' cannot be assigned", tostring(key))
 end
 
 function Class:__tostring()
@@ -113,23 +111,23 @@ function manager.connect(address, authkey, options)
   end
   for key, value in pairs(options or {}) do
     if not OPTIONS[key] then
-      error(("invalid option '%s'"):format(tostring(key)), 3)
+      blame.raise("invalid option '%s'", tostring(key))
     end
     o[key] = value
   end
   address, o.authkey, o.address = address or o.address, authkey or o.authkey, nil
   o.timeout = o.timeout or 10
   if address == nil then
-    error("address missing", 3)
+    blame.raise("address missing")
   elseif o.authkey ~= nil and (type(o.authkey) ~= "string" or o.authkey == "") then
-    error("authkey must be a non-empty string", 3)
+    blame.raise("authkey must be a non-empty string")
   elseif type(address) == "table" and not o.authkey then
-    error("a TCP connection needs an authkey", 3)
+    blame.raise("a TCP connection needs an authkey")
   end
   local s = { creators = {} }
   local ok, hub, why, errno = pcall(remote.connect, s, address, o)
   if not ok then
-    error((hub:gsub("^.-mp%.Client", "mp.Manager")), 3)
+    blame.raise((hub:gsub("^.-mp%.Client", "mp.Manager")))
   elseif not hub then
     return nil, (why:gsub("^mp%.Client", "mp.Manager")), errno
   end

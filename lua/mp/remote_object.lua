@@ -29,12 +29,9 @@ local FIELDS <const> = {
 local function state(self, name)
   local s = type(self) == "table" and rawget(self, STATE)
   if not s then
-    error(
-      ("bad argument #1 to '%s' (mp.Proxy expected, got %s)"):format(name, core.typename(self)),
-      4
-    )
+    blame.raise("bad argument #1 to '%s' (mp.Proxy expected, got %s)", name, core.typename(self))
   elseif s.closed then
-    error("attempt to use a closed proxy", 4)
+    blame.raise("attempt to use a closed proxy")
   end
   return s
 end
@@ -196,7 +193,7 @@ function Object:__index(name)
   elseif type(name) ~= "string" then
     return nil
   elseif name:sub(1, 1) == "_" then
-    error(("'%s' is private to the object (names with '_' are)"):format(name), 2)
+    blame.raise("'%s' is private to the object (names with '_' are)", name)
   end
   local kind = rawget(self, STATE).type
   if FIELDS[kind] and FIELDS[kind][name] then
@@ -212,7 +209,7 @@ function Object:__newindex(name, value)
   if math.type(name) == "integer" or fields and fields[name] then
     call(self, "__newindex", name, value)
   else
-    error(("field '%s' cannot be assigned (call a method)"):format(tostring(name)), 2)
+    blame.raise("field '%s' cannot be assigned (call a method)", tostring(name))
   end
 end
 
@@ -246,7 +243,7 @@ for name, f in pairs(dict) do
     if getmetatable(d) == Dict then
       return call(d, "__dict", name, ...)
     end
-    return blame(name, f, d, ...)
+    return blame.call(name, f, d, ...)
   end
 end
 

@@ -4,6 +4,7 @@
 -- A result is settled when its value or error is known here; its callbacks
 -- are called once after that, in a wait of this process.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local Error = require "mp.error"
 local outcome = require "mp.outcome"
@@ -13,16 +14,15 @@ local pollable = require "mp.pollable"
 local Result = { __name = "mp.AsyncResult" }
 Result.__index = Result
 
-local function deadline_of(timeout, name)
+-- timeout: argument n of a call.
+local function deadline_of(timeout, name, n)
   if timeout == nil then
     return nil
   elseif type(timeout) ~= "number" then
-    error(
-      ("bad argument #1 to '%s' (number expected, got %s)"):format(name, core.typename(timeout)),
-      3
-    )
+    local got = core.typename(timeout)
+    blame.raise("bad argument #%d to '%s' (number expected, got %s)", n, name, got)
   elseif timeout ~= timeout then
-    error(("bad argument #1 to '%s' (timeout must not be NaN)"):format(name), 3)
+    blame.raise("bad argument #%d to '%s' (timeout must not be NaN)", n, name)
   end
   return core.time() + math.max(timeout, 0)
 end
@@ -63,7 +63,7 @@ end
 
 --- Waits: true, or nil, "timeout".
 function Result:wait(timeout)
-  return wait(self, deadline_of(timeout, "wait"))
+  return wait(self, deadline_of(timeout, "wait", 1))
 end
 
 local function values(self)
@@ -76,7 +76,7 @@ end
 --- The value (all of them); raises the task's error; nil, "timeout".
 function Result:get(timeout)
   if self.state == nil or self.listeners then
-    local ok, why = wait(self, deadline_of(timeout, "get"))
+    local ok, why = wait(self, deadline_of(timeout, "get", 1))
     if not ok then
       return nil, why
     end
@@ -90,7 +90,7 @@ end
 --- true and the value; false and the error; nil, "timeout".
 function Result:pget(timeout)
   if self.state == nil or self.listeners then
-    local ok, why = wait(self, deadline_of(timeout, "pget"))
+    local ok, why = wait(self, deadline_of(timeout, "pget", 1))
     if not ok then
       return nil, why
     end
@@ -108,7 +108,7 @@ end
 --- Whether there is a value; raises when it is not known yet.
 function Result:successful()
   if not self:check() then
-    error("result is not ready", 2)
+    blame.raise("result is not ready")
   end
   return self.state == "done"
 end
@@ -116,7 +116,7 @@ end
 --- f(result) is called once it is settled, in a wait of this process.
 function Result:on_done(f)
   if not policies.callable(f) then
-    error(("bad argument #1 to 'on_done' (function expected, got %s)"):format(core.typename(f)), 2)
+    blame.raise("bad argument #1 to 'on_done' (function expected, got %s)", core.typename(f))
   end
   self:listen(f)
   return self.face or self

@@ -2,6 +2,7 @@
 -- decides about errors. mp.pool makes one per map; as an AsyncResult it is the
 -- list of results.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local outcome = require "mp.outcome"
 local policies = require "mp.policy"
@@ -109,8 +110,8 @@ function Run:feed_one()
     job, n = self.plan:list(items, at + 1, self.total, at)
   end
   if not job then
-    self.pool:check_running(3)
-    error("pool not running", 0)
+    self.pool:check_running()
+    blame.raise "pool not running"
   end
   self.jobs[self.tail + 1] = { job = job, n = n, base = at, at = 0 }
   self.tail = self.tail + 1

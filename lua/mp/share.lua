@@ -2,6 +2,7 @@
 -- or list becomes shared itself, with all the plain tables in it; copies of
 -- shared tables are plain.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 
 local dict <const> = core.dict
@@ -26,13 +27,13 @@ local function is_plain(value)
 end
 
 --- Raises at the level, as of error, unless k can be a key of a shared dict.
-function share.check_key(k, level)
+function share.check_key(k)
   local kind <const> = type(k)
   if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
     local what <const> = kind == "nil" and kind or "a " .. kind
-    error("key must be a string, number or boolean, not " .. what, level + 1)
+    blame.raise("key must be a string, number or boolean, not " .. what)
   elseif k ~= k then
-    error("key must not be NaN", level + 1)
+    blame.raise "key must not be NaN"
   end
 end
 

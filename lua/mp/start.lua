@@ -7,6 +7,7 @@
 -- spawn       a program of its own, which is told what to do by a message
 -- forkserver  a fork of a small process that was spawned for that
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local family = require "mp.family"
 
@@ -154,9 +155,9 @@ end
 local METHODS = { fork = true, forkserver = true, spawn = true }
 
 --- Refuses what is no start method.
-function start.check(method, level)
+function start.check(method)
   if not METHODS[method] then
-    error(("cannot find context for '%s'"):format(tostring(method)), (level or 1) + 1)
+    blame.raise("cannot find context for '%s'", tostring(method))
   end
   return method
 end
@@ -171,10 +172,10 @@ end
 
 function start.set_start_method(method, force)
   if family.method and not force then
-    error("context has already been set", 2)
+    blame.raise("context has already been set")
   end
   if method ~= nil or not force then
-    start.check(method, 2)
+    start.check(method)
   end
   family.method = method or false
 end
@@ -194,21 +195,19 @@ end
 
 function start.set_executable(path)
   if type(path) ~= "string" then
-    error(
-      ("bad argument #1 to 'set_executable' (string expected, got %s)"):format(core.typename(path)),
-      2
-    )
+    local got = core.typename(path)
+    blame.raise("bad argument #1 to 'set_executable' (string expected, got %s)", got)
   end
   executable = path
 end
 
 function start.set_forkserver_preload(modules)
   if type(modules) ~= "table" then
-    error("module names must be a list of strings", 2)
+    blame.raise("module names must be a list of strings")
   end
   for _, name in ipairs(modules) do
     if type(name) ~= "string" then
-      error("module names must be a list of strings", 2)
+      blame.raise("module names must be a list of strings")
     end
   end
   preload = { table.unpack(modules) }

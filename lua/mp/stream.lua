@@ -1,6 +1,7 @@
 --- The tasks of apply: those of one function that come one after the other
 -- share a job, as long as no other job came to the pool in between.
 
+local blame = require "mp.blame"
 local core = require "mp.core"
 local Submitter = require "mp.submitter"
 
@@ -49,8 +50,8 @@ local function push(s, job, args, f)
     result, why = job:push(args)
   end
   if why then
-    s:check_running(5)
-    error(why, 5)
+    s:check_running()
+    blame.raise(why)
   end
   return result
 end

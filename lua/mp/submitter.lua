@@ -2,6 +2,7 @@
 -- workers before, and how to wait. The creator of the pool looks after the
 -- workers whenever it waits.
 
+local blame = require "mp.blame"
 local caller = require "mp.caller"
 local core = require "mp.core"
 local outcome = require "mp.outcome"
@@ -132,14 +133,14 @@ function Submitter:plan(f, policy, flags)
 end
 
 --- Raises if the pool takes no jobs.
-function Submitter:check_running(level)
+function Submitter:check_running()
   local state = self.core:is_open() and self.core:state() or "terminate"
   if state == "run" then
     return
   elseif state == "broken" then
     error(self:why(), 0)
   end
-  error("pool not running", (level or 1) + 1)
+  blame.raise("pool not running")
 end
 
 --- What broke the pool.

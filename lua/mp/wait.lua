@@ -23,7 +23,7 @@ local function ready_of(list, settled, others)
 end
 
 local function wait_for_results(list, timeout)
-  local deadline = Result.deadline_of(timeout, "wait")
+  local deadline = Result.deadline_of(timeout, "wait", 2)
   while true do
     local settled, others, objects, pools = {}, {}, {}, {}
     local any = false
@@ -65,11 +65,11 @@ local function wait(list, timeout)
   if type(list) == "table" then
     for _, object in ipairs(list) do
       if core.type(object) == "AsyncResult" then
-        return blame("wait", wait_for_results, list, timeout)
+        return blame.call("wait", wait_for_results, list, timeout)
       end
     end
   end
-  return blame("wait", core.wait, list, timeout)
+  return blame.call("wait", core.wait, list, timeout)
 end
 
 return { wait = wait }
