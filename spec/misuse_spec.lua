@@ -106,4 +106,102 @@ describe("misuse", function()
       assert.matches("rc 0\n", out)
     end
   end))
+
+  local function refusals(cases)
+    local wrong <const> = {}
+    for message, f in pairs(cases) do
+      local ok <const>, err <const> = pcall(function()
+        local r = f()
+        return r
+      end)
+      if ok or not tostring(err):find(message, 1, true) then
+        wrong[#wrong + 1] = ("%s: %s"):format(message, tostring(err))
+      end
+    end
+    return wrong
+  end
+
+  it("values that look like some are refused", within(30, function()
+    local pool <close> = mp.Pool(1)
+    assert.same({}, refusals {
+      ["argument #3 to 'Barrier' (timeout must not be negative"] = function()
+        return (mp.Barrier(2, nil, -1))
+      end,
+      ["a range cannot be changed"] = function() mp.range(3)[1] = 99 end,
+      ["9223372036854775807 results are too many"] = function()
+        pool:map(print, mp.range(math.maxinteger))
+      end,
+      ["1125899906842624 results are too many"] = function()
+        pool:map_async(print, { n = 1 << 50 })
+      end,
+      ["of arguments must be a count"] = function()
+        pool:apply(print, { n = "x" })
+      end,
+      ["field 'n' of arguments must be a count"] = function()
+        pool:starmap(print, { { n = 1 << 40 } })
+      end,
+      ["positive number expected, got inf"] = function() mp.chaos { rate = math.huge } end,
+      ["cannot run on CPU 900"] = function()
+        local p <close> = mp.Pool { processes = 1, affinity = { 900 } }
+        p:apply(print)
+      end,
+      ["took longer than 0 s"] = function() pool:apply(mp.sleep, { 1 }, { timeout = 0 }) end,
+    })
+    for i, x in pool:imap(math.abs, mp.range(math.maxinteger)) do
+      assert.equal(i, x)
+      if i == 3 then break end
+    end
+  end))
+
+  it("values beyond the last argument are refused", within(10, function()
+    local wrong <const> = {}
+    for name, make in pairs {
+      Lock = mp.Lock, RLock = mp.RLock, Event = mp.Event, SimpleQueue = mp.SimpleQueue,
+      Pipe = mp.Pipe, Pool = mp.Pool,
+    } do
+      local ok <const>, err <const> = pcall(make, nil, 1)
+      if ok or not err:find("#2 to '[%w.]*" .. name .. "' %(no value expected%)") then
+        wrong[#wrong + 1] = tostring(err)
+      end
+    end
+    assert.same({}, wrong)
+  end))
+
+  it("a zero byte in a name is refused, not taken for its end", within(10, function()
+    local named <const> = { name = "a\0b" }
+    local process <const> = mp.Process { target = print }
+    local wrong <const> = {}
+    for what, f in pairs {
+      lock = function() mp.Lock(named) end,
+      semaphore = function() mp.Semaphore(1, named) end,
+      queue = function() mp.Queue(1, named) end,
+      barrier = function() mp.Barrier(2, nil, nil, named) end,
+      dict = function() mp.dict({}, named) end,
+      list = function() mp.list({}, named) end,
+      pool = function() mp.Pool(named) end,
+      process = function() mp.Process { target = print, name = named.name } end,
+      renamed = function() process.name = named.name end,
+    } do
+      local ok <const>, err <const> = pcall(f)
+      if ok or not err:find("must not contain '\\0'", 1, true) then
+        wrong[#wrong + 1] = what .. ": " .. tostring(err)
+      end
+    end
+    assert.same({}, wrong)
+  end))
+
+  it("variables of the environment that mean nothing are refused", within(20, function()
+    for name, value in pairs { MP_ARENA = "xyz", MP_NUM_WORKERS = "0" } do
+      local r <const> = helper.run_lua('require "mp"', { env = { [name] = value } })
+      assert.equal(1, r.code)
+      assert.matches("variable " .. name .. " of the environment: .* got '" .. value .. "'", r.err)
+    end
+  end))
+
+  it("limits that leave no room are named", within(20, function()
+    local lua <const> = os.getenv "MP_LUA" or "lua5.4"
+    local code <const> = "print(pcall(require 'mp'.Pool, 1))"
+    local pipe <close> = io.popen(([[ulimit -f 1000; '%s' -e "%s" 2>&1]]):format(lua, code))
+    assert.matches("cannot make a pool: .*ulimit %-f", pipe:read "a")
+  end))
 end)

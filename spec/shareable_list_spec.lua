@@ -162,9 +162,10 @@ describe("mp.ShareableList", function()
     assert.equal("two", l[2])
     local none <const>, why <const>, errno <const> = mp.ShareableList { name = prefix .. "none" }
     assert.is_nil(none)
-    assert.equal("shm_open: No such file or directory", why)
+    assert.equal("shared memory '" .. prefix .. "none': No such file or directory", why)
     assert.equal(2, errno)
-    assert.equal("shm_open: File exists", select(2, mp.ShareableList({ 1 }, { name = name })))
+    assert.equal("shared memory '" .. name .. "': File exists",
+      select(2, mp.ShareableList({ 1 }, { name = name })))
     local other <close> = mp.SharedMemory { create = true, size = 1000 }
     assert.error_matches(function() mp.ShareableList { name = other.name } end,
       "'" .. other.name .. "' is no ShareableList")

@@ -93,7 +93,9 @@ const char *mpl_optname(lua_State *L, int arg)
 {
     static const char *const known[] = {"name", NULL};
     const char *name;
+    size_t size;
 
+    luaL_argcheck(L, lua_isnoneornil(L, arg + 1), arg + 1, "no value expected");
     if (lua_isnoneornil(L, arg))
         return NULL;
     mpl_checkoptions(L, arg, known);
@@ -103,7 +105,9 @@ const char *mpl_optname(lua_State *L, int arg)
     }
     if (lua_type(L, -1) != LUA_TSTRING)
         luaL_argerror(L, arg, "field 'name' must be a string");
-    name = lua_tostring(L, -1);
+    name = lua_tolstring(L, -1, &size);
+    if (strlen(name) != size)
+        luaL_argerror(L, arg, "field 'name' must not contain '\\0'");
     lua_pop(L, 1); /* the table keeps it */
     return name;
 }

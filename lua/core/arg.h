@@ -13,6 +13,10 @@ int64_t mpl_checktimeout(lua_State *L, int arg);
  * message and errno when the system refused; returns how many. */
 int mpl_fail(lua_State *L, int err);
 
+/* Pushes the place that called us, like luaL_where: past the frames of our own
+ * Lua half (path.c, which knows its files). */
+void mpl_where(lua_State *L);
+
 /* Raises what cannot be an outcome. what: the subject ("mp.Pipe"), or NULL. */
 _Noreturn void mpl_raise(lua_State *L, int err, const char *what);
 

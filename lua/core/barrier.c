@@ -300,6 +300,8 @@ static int64_t check_default(lua_State *L, int arg)
 
     if (deadline == MPR_FOREVER)
         return deadline;
+    luaL_argcheck(L, lua_tonumber(L, arg) >= 0, arg,
+                  "timeout must not be negative");
     return deadline > now ? deadline - now : 0;
 }
 

@@ -199,6 +199,7 @@ static int pipe_new(lua_State *L)
 
     if (!lua_isnoneornil(L, 1))
         luaL_checktype(L, 1, LUA_TBOOLEAN);
+    luaL_argcheck(L, lua_isnoneornil(L, 2), 2, "no value expected");
     a = mpl_object_new(L, S, &class);
     b = mpl_object_new(L, S, &class);
     r = mpr_pipe(&a->c, &b->c, duplex);

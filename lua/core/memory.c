@@ -19,10 +19,13 @@ enum { BUF = 1, NAME, VALUES };
 
 static const struct mpl_class class;
 
-int mpl_memory_fail(lua_State *L, int err)
+int mpl_memory_fail(lua_State *L, int err, const char *name)
 {
     luaL_pushfail(L);
-    lua_pushfstring(L, "shm_open: %s", strerror(-err));
+    if (name)
+        lua_pushfstring(L, "shared memory '%s': %s", name, strerror(-err));
+    else
+        lua_pushfstring(L, "shared memory: %s", strerror(-err));
     lua_pushinteger(L, -err);
     return 3;
 }
@@ -106,7 +109,7 @@ static int memory_new(lua_State *L)
     err = create ? mpr_memory_create(&ud->m, o.name, size, o.flags)
                  : mpr_memory_open(&ud->m, o.name);
     if (err < 0)
-        return mpl_memory_fail(L, err);
+        return mpl_memory_fail(L, err, o.name);
     if (!create && ud->m.size < size) {
         lua_pushfstring(L, "'%s' has %I bytes, not %I", o.name,
                         (LUAI_UACINT)ud->m.size, (LUAI_UACINT)size);
@@ -190,12 +193,8 @@ static int memory_unlink(lua_State *L)
     struct memory *ud = mpl_checkself(L, &class);
     int err = mpr_memory_unlink(&ud->m);
 
-    if (err < 0) {
-        luaL_pushfail(L);
-        lua_pushfstring(L, "shm_unlink: %s", strerror(-err));
-        lua_pushinteger(L, -err);
-        return 3;
-    }
+    if (err < 0)
+        return mpl_memory_fail(L, err, mpr_memory_name(&ud->m));
     lua_pushboolean(L, 1);
     return 1;
 }

@@ -13,7 +13,7 @@ void mpl_check_memory(lua_State *L, int arg, const char *const *known,
                       struct mpl_memory_options *o);
 
 /* What the system refused: pushes nil, "shm_open: File exists", errno. */
-int mpl_memory_fail(lua_State *L, int err);
+int mpl_memory_fail(lua_State *L, int err, const char *name);
 
 /* Add SharedMemory, ShareableList to the table on the stack's top. */
 void mpl_open_memory(lua_State *L, struct mpl_state *S);

@@ -1,6 +1,7 @@
 /* Why a value cannot be sent, and where it is: the frames that are open lead
  * from the root to it. */
 
+#include "arg.h"
 #include "embedded.h"
 #include "encode.h"
 
@@ -155,9 +156,7 @@ static bool is_ours(const char *source)
     return false;
 }
 
-/* Pushes where the value was given to us, like luaL_where: past the frames of
- * our own Lua half. */
-static void push_where(lua_State *L)
+void mpl_where(lua_State *L)
 {
     lua_Debug ar;
     int level = 1;
@@ -187,7 +186,7 @@ static _Noreturn void refuse(struct mpl_walk *w, const char *why)
     }
     luaL_pushresult(&b);
     push_root(L, w);
-    push_where(L);
+    mpl_where(L);
     lua_pushfstring(
         L, why ? "%scannot send %s%s (%s: %s)" : "%scannot send %s%s (%s)",
         lua_tostring(L, -1), lua_tostring(L, -2), lua_tostring(L, -3), value,

@@ -173,15 +173,25 @@ static int plan_range(lua_State *L)
     return publish(L, ud, ud->room);
 }
 
+/* As many as Lua's stack has room for. */
+enum { MOST_ARGUMENTS = 1000000 };
+
 int mpl_push_items(lua_State *L, int idx)
 {
     lua_Integer n;
 
     lua_getfield(L, idx, "n");
-    n = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : luaL_len(L, idx);
+    n = lua_isnil(L, -1)       ? luaL_len(L, idx)
+        : lua_isinteger(L, -1) ? lua_tointeger(L, -1)
+                               : -1;
+    if (n < 0 || n > MOST_ARGUMENTS) {
+        mpl_where(L);
+        lua_pushliteral(L, "field 'n' of arguments must be a count");
+        lua_concat(L, 2);
+        lua_error(L);
+    }
     lua_pop(L, 1);
-    luaL_checkstack(L, n < 1000000 ? (int)n + 10 : 1000000,
-                    "too many arguments");
+    luaL_checkstack(L, (int)n + 10, "too many arguments");
     for (lua_Integer i = 1; i <= n; i++)
         lua_geti(L, idx, i);
     return n > 0 ? (int)n : 0;

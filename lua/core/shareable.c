@@ -358,7 +358,7 @@ static int list_new(lua_State *L)
         return luaL_argerror(
             L, 1, lua_pushfstring(L, "'%s' is no ShareableList", o.name));
     if (err < 0)
-        return mpl_memory_fail(L, err);
+        return mpl_memory_fail(L, err, o.name);
     mpl_object_opened(L, S, &ud->o);
     return 1;
 }

@@ -10,7 +10,9 @@ local FOLDER <const> = debug.getinfo(1, "S").source:match "^@(.*)blame%.lua$"
 -- Whether the path is of a module of the library. A user's mp/x.lua is none.
 local function is_ours(path)
   local name = path:match "([%w_]+)%.lua$"
-  return name and path == FOLDER .. name .. ".lua" and package.loaded["mp." .. name] ~= nil
+  return name
+    and path == FOLDER .. name .. ".lua"
+    and (name == "init" or package.loaded["mp." .. name] ~= nil)
 end
 
 --- The line that called the library, as a prefix of a message.

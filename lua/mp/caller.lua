@@ -20,10 +20,7 @@ local function call_limited(seconds, number, f, ...)
   local hook, mask, count = debug.gethook()
   debug.sethook(function()
     if core.time() >= deadline then
-      error(Error.new {
-        kind = "timeout",
-        message = ("%s took longer than %g s"):format(worker.task_name(number), seconds),
-      })
+      error(worker.too_long(number, seconds))
     end
   end, "", 1000)
   local results = table.pack(xpcall(f, Error.catch, ...))

@@ -11,6 +11,7 @@ local completed = require "mp.completed"
 local context = require "mp.context"
 local core = require "mp.core"
 local dict = require "mp.dict"
+local environment = require "mp.environment"
 local default = require("mp.default").of()
 local Error = require "mp.error"
 local log = require "mp.log"
@@ -24,6 +25,9 @@ local process = require "mp.process"
 local range = require "mp.range"
 local start = require "mp.start"
 local wait = require "mp.wait"
+
+environment.check()
+require "mp.job" -- while there are descriptors to read it with
 
 local mp = {
   _VERSION = core._VERSION,

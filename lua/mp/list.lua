@@ -23,6 +23,8 @@ local function new(t, options)
       blame.raise("bad argument #2 to 'list' (invalid option '%s')", tostring(k))
     elseif type(v) ~= "string" then
       blame.raise("bad argument #2 to 'list' (field 'name' must be a string)")
+    elseif v:find("\0", 1, true) then
+      blame.raise("bad argument #2 to 'list' (field 'name' must not contain '\\0')")
     end
     name = v
   end

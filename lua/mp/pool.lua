@@ -270,7 +270,10 @@ local function new(options, default_process)
 end
 
 return {
-  new = function(options)
+  new = function(options, more)
+    if more ~= nil then
+      blame.raise "bad argument #2 to 'Pool' (no value expected)"
+    end
     return new(options, process.Process)
   end,
   -- With workers of another class of processes.

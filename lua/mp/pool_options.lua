@@ -48,6 +48,9 @@ end
 
 function check.name(o, v)
   o.name = type(v) == "string" and v or refuse "name must be a string"
+  if v:find("\0", 1, true) then
+    refuse "name must not contain '\\0'"
+  end
 end
 
 function check.seed(o, v)
@@ -88,6 +91,9 @@ function check.affinity(o, v)
   end
   o.affinity = type(v[1]) == "table" and v or { v }
   for _, list in ipairs(o.affinity) do
+    if type(list) ~= "table" then
+      refuse "affinity must be 'spread' or a list of CPU numbers, or of such lists"
+    end
     for _, cpu in ipairs(list) do
       integer("a CPU number in affinity", cpu, 0, 1023)
     end

@@ -86,6 +86,8 @@ local function check_options(class, options)
   end
   if options.name ~= nil and type(options.name) ~= "string" then
     blame.raise("name must be a string")
+  elseif options.name and options.name:find("\0", 1, true) then
+    blame.raise "name must not contain '\\0'"
   end
   if options.daemon ~= nil and type(options.daemon) ~= "boolean" then
     blame.raise("daemon must be a boolean")

@@ -77,6 +77,8 @@ local writable = {}
 function writable.name(s, value)
   if type(value) ~= "string" then
     blame.raise("name must be a string")
+  elseif value:find("\0", 1, true) then
+    blame.raise "name must not contain '\\0'"
   end
   s.name = value
 end

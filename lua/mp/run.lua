@@ -21,6 +21,8 @@ Run.__index = Run
 
 -- While the caller waits, so many jobs at most are ahead of what was read.
 local WINDOW <const> = 4
+-- Items whose results stand in a list.
+local MOST <const> = (1 << 31) - 1
 -- Results are read while others are made, in steps of this.
 local STEP <const> = 8192
 
@@ -74,6 +76,9 @@ function Run.new(pool, what, f, t, policy, flags)
   local items, n = items_of(t, what)
   if policy.on_error == "stop" then
     flags = flags | Submitter.STOP | (policy.retries and 0 or Submitter.STOP_LOST)
+  end
+  if n > MOST and flags & Submitter.NONE == 0 then
+    error(("%d results are too many for a list (see each, imap and reduce)"):format(n), 0)
   end
   return setmetatable({
     pool = pool,

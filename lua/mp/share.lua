@@ -26,7 +26,7 @@ local function is_plain(value)
   return type(value) == "table" and getmetatable(value) == nil
 end
 
---- Raises at the level, as of error, unless k can be a key of a shared dict.
+--- Raises at the caller unless k can be a key of a shared dict.
 function share.check_key(k)
   local kind <const> = type(k)
   if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then

@@ -106,6 +106,9 @@ local function ensure_server()
     return server
   end
   local requests, inner = core.Pipe()
+  if not requests then
+    error("cannot start the fork server: " .. inner, 0)
+  end
   local handle, why = start.spawn({ name = start.SERVER_NAME, daemon = false }, {
     forkserver = inner,
     preload = preload,

@@ -86,13 +86,20 @@ function worker.task_name(number, label)
     or "the task"
 end
 
+--- The error of a task that took longer than so many seconds. Its limit of nothing
+-- at all is a nanosecond.
+function worker.too_long(number, timeout)
+  local seconds = timeout > 1e-9 and timeout or 0
+  return Error.new {
+    kind = "timeout",
+    message = ("%s took longer than %g s"):format(worker.task_name(number), seconds),
+  }
+end
+
 --- What a hook raises in a task that should end.
 function host.interrupted(why, number, timeout)
   if why == "time" then
-    return Error.new {
-      kind = "timeout",
-      message = ("%s took longer than %g s"):format(worker.task_name(number), timeout),
-    }
+    return worker.too_long(number, timeout)
   end
   return Error.new {
     kind = "cancelled",
@@ -201,7 +208,9 @@ local function settle_in(options)
     must(core.add_nice(options.nice))
   end
   if options.affinity then
-    must(core.set_affinity(options.affinity))
+    local ok, message = core.set_affinity(options.affinity)
+    local cpus = table.concat(options.affinity, ", ")
+    must(ok, ("cannot run on CPU %s: %s"):format(cpus, message))
   end
   if options.initializer then
     local args = options.initargs

@@ -23,6 +23,8 @@ const char *mpr_err_text(int err)
         return text;
         MPRI_ERRORS(X)
 #undef X
+    case EFBIG:
+        return "larger than the limit of file sizes (ulimit -f) allows";
     }
     return strerror(-err);
 }

@@ -84,7 +84,7 @@ int mpri_segment_create(uint64_t size)
     size = wish(size);
     for (;; size = size / 2 / MPRI_PAGE * MPRI_PAGE) {
         if (size < LEAST)
-            return -ENOMEM;
+            return mpri_limit_file() < LEAST ? -EFBIG : -ENOMEM;
         fd = mpri_shm_create(size);
         if (fd < 0 && fd != -EFBIG)
             return fd;

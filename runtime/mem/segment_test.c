@@ -76,7 +76,7 @@ static void small_file(void *mib)
     /* Going beyond it would not fail but end the process by SIGXFSZ. */
     limit(RLIMIT_FSIZE, *(uint64_t *)mib * MIB);
     if (*(uint64_t *)mib < 16) {
-        CHECK_IS(mpri_segment_create(0), -ENOMEM);
+        CHECK_IS(mpri_segment_create(0), -EFBIG);
         return;
     }
     CHECK_IS(mpri_segment_create(0), 0);
@@ -90,7 +90,7 @@ static void small_space(void *mib)
 {
     limit(RLIMIT_AS, *(uint64_t *)mib * MIB);
     if (*(uint64_t *)mib < 32) {
-        CHECK_IS(mpri_segment_create(0), -ENOMEM);
+        CHECK_IS(mpri_segment_create(0), -EFBIG);
         return;
     }
     CHECK_IS(mpri_segment_create(0), 0);

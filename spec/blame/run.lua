@@ -105,6 +105,11 @@ for class, methods in pairs(names) do
   end
 end
 
+for _, n in ipairs { "x", -1, 1 << 40 } do
+  try("pool:apply", pool.apply, pool, print, { n = n })
+  try("pool:starmap", pool.starmap, pool, print, { { n = n } })
+end
+
 io.stdout:write(wrong, " of ", calls, " misplaced\n")
 io.stdout:flush()
 os.exit(true)
