@@ -59,16 +59,26 @@ local commands <const> = {
   end,
 }
 
+-- Where we may mount, /dev/shm is the file's own: two runs on one machine do not
+-- see each other's names.
+local function with_own_names()
+  if os.execute "unshare -m mount -t tmpfs tmpfs /dev/shm 2>/dev/null" then
+    return [[unshare -m sh -c 'mount -t tmpfs tmpfs /dev/shm && exec "$@"' sh ]]
+  end
+  return ""
+end
+
 -- SIGINT first, to Lua alone: the stock interpreter turns it into an error with
 -- a traceback, so the log tells where it hung, and the tests behind may still
 -- run. Ten seconds later SIGKILL for the whole process group.
 local function run()
   local limit = limit_of(name)
-  local form <const> = "MP_TEST_REPORT=%s MP_METHOD=%s exec timeout -s KILL %d "
+  local form <const> = "MP_TEST_REPORT=%s MP_METHOD=%s exec %stimeout -s KILL %d "
     .. "timeout --foreground -s INT %d %s </dev/null >%s 2>&1"
   local before = os.time()
   local ok, how, code = os.execute(form:format(
-    quote(report_path), method, limit + 10, limit, commands[kind](), quote(log_path)))
+    quote(report_path), method, with_own_names(), limit + 10, limit, commands[kind](),
+    quote(log_path)))
   local late = code == 124 or os.time() - before >= limit
   return {
     ok = ok,
