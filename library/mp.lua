@@ -747,7 +747,7 @@ function connection:recv(timeout) end
 ---@return string? why
 function connection:send_bytes(bytes, i, j) end
 
---- The next message of bytes. One longer than `max` raises, and stays.
+--- The next message of bytes. One longer than `max` raises, and stays; an encrypted connection is of no more use then.
 ---@param max? integer
 ---@return string? bytes
 ---@return string? why

@@ -664,8 +664,9 @@ MPR_API int mpr_connect(mpr_channel *c, const struct mpr_address *a,
 /* -EPIPE: the peer is gone, or a message was broken off before. */
 MPR_API int mpr_channel_send(mpr_channel *c, const void *bytes, uint64_t size);
 
-/* -EPIPE, -ETIMEDOUT; -EMSGSIZE, -EBADMSG: the peer sends what it may not,
- * nothing more can be received. */
+/* -EPIPE, -ETIMEDOUT; -EMSGSIZE: the next message is longer than max; without a
+ * key it stays where it is; -EBADMSG: the peer sends what it may not. With a key
+ * after -EMSGSIZE, and after -EBADMSG, nothing more can be received. */
 MPR_API int mpr_channel_receive(mpr_channel *c, struct mpr_message *m,
                                 uint64_t max, int64_t deadline_ns);
 

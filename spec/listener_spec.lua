@@ -50,6 +50,22 @@ describe("mp.Listener", function()
     end))
   end
 
+  it("leaves a message that is longer than recv_bytes is to take", within(20, function()
+    local l <close> = assert(mp.Listener {})
+    local p = client(l.address, nil, function(c)
+      c:send_bytes(("long"):rep(100000))
+      c:send_bytes "next"
+    end)
+    local c <close> = l:accept(10)
+    assert.is_true(c:poll(10))
+    for _ = 1, 2 do
+      assert.error_matches(function() c:recv_bytes(10, 5) end, "longer message than is taken")
+    end
+    assert.equal(400000, #c:recv_bytes(400000, 5))
+    assert.equal("next", c:recv_bytes(4, 5))
+    p:join()
+  end))
+
   it("sends a hundred megabytes", within(60, function()
     local l <close> = assert(mp.Listener { authkey = core.has_keys() and "k" or nil })
     local p = client(l.address, core.has_keys() and "k" or nil, function(c)

@@ -212,6 +212,18 @@ static int receive_message(mpr_channel *c, struct link *l,
     return 0;
 }
 
+/* Whether the next message is longer than that, as far as it can be told with
+ * the message left where it is: not of one that is encrypted, and not before its
+ * size has come. */
+static bool is_longer(const mpr_channel *c, const struct link *l, uint64_t max)
+{
+    uint8_t head[4 + SIZE_BYTES];
+
+    if (l->encrypted || !mpri_socket_peek(c->fd, head, sizeof head))
+        return false;
+    return (get_u32(head + 4) | (uint64_t)get_u32(head + 8) << 32) > max;
+}
+
 int mpr_channel_receive(mpr_channel *c, struct mpr_message *m, uint64_t max,
                         int64_t deadline)
 {
@@ -233,6 +245,9 @@ int mpr_channel_receive(mpr_channel *c, struct mpr_message *m, uint64_t max,
         if (r <= 0) {
             leave(&l->receiving, true);
             r = r == 0 ? -ETIMEDOUT : r;
+        } else if (is_longer(c, l, max)) {
+            leave(&l->receiving, true);
+            r = -EMSGSIZE;
         } else {
             r = receive_message(c, l, m, max, chunk);
             leave(&l->receiving, r == 0);

@@ -57,6 +57,11 @@ int mpri_socket_poll(int fd, int64_t deadline_ns)
     return r == -ETIMEDOUT ? 0 : r;
 }
 
+bool mpri_socket_peek(int fd, void *to, size_t size)
+{
+    return recv(fd, to, size, MSG_PEEK | MSG_DONTWAIT) == (ssize_t)size;
+}
+
 static int family_of(const struct mpri_address *a)
 {
     return a->tcp == 4 ? AF_INET : a->tcp == 6 ? AF_INET6 : AF_UNSPEC;

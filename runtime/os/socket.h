@@ -6,6 +6,7 @@
  * deadline. All return -ETIMEDOUT for it and -EINTR when a signal handler ran
  * (nothing is lost: call again with what is left). */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,9 @@ int mpri_socket_write(int fd, const void *from, size_t size, size_t *done,
 /* A TCP peer whose machine says nothing for so many seconds (2 at least) counts
  * as gone; other sockets need no such thing. */
 int mpri_socket_keepalive(int fd, int seconds);
+
+/* Whether so many bytes are there; they stay. */
+bool mpri_socket_peek(int fd, void *to, size_t size);
 
 /* 1 when a read would not wait, 0 when the deadline passed. */
 int mpri_socket_poll(int fd, int64_t deadline_ns);
