@@ -50,9 +50,9 @@ local OPTIONS = {
   max_message = true,
 }
 
-local function check_options(options, known, name)
+local function check_options(options, known)
   if type(options) ~= "table" then
-    blame.raise("bad argument #3 to '%s' (table expected, got %s)", name, core.typename(options))
+    blame.raise "options must be a table"
   end
   for k in pairs(options) do
     if not known[k] then
@@ -72,7 +72,7 @@ function listener.listen(first, authkey)
   elseif authkey ~= nil then
     blame.raise "authkey belongs among the options"
   end
-  check_options(o, OPTIONS, "Listener")
+  check_options(o, OPTIONS)
   check_key(o.authkey)
   check_family(o.family, o.address)
   check_count(o, "backlog")
@@ -174,7 +174,7 @@ function listener.client(address, authkey, options)
   if options == nil then
     options = {}
   end
-  check_options(options, CLIENT_OPTIONS, "Client")
+  check_options(options, CLIENT_OPTIONS)
   check_family(nil, address)
   check_count(options, "max_message")
   if type(address) == "table" and not authkey then
