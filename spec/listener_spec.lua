@@ -322,6 +322,23 @@ describe("mp.Listener", function()
     end
   end))
 
+  it("refuses bytes that are no value, and goes on", within(10, function()
+    local l <close> = assert(mp.Listener())
+    local c <close> = assert(mp.Client(l.address))
+    local d <close> = assert(l:accept(5))
+    for bytes, why in pairs {
+      [""] = "truncated",
+      ["hello"] = "garbage at byte 0",
+      [mp.dumps("hello"):sub(1, -2)] = "truncated",
+      [mp.dumps(1):sub(1, 1) .. "\255"] = "garbage at byte 1",
+    } do
+      c:send_bytes(bytes)
+      assert.error_matches(function() d:recv(5) end, "cannot decode: " .. why)
+    end
+    c:send "still here"
+    assert.equal("still here", d:recv(5))
+  end))
+
   it("refuses messages over max_message before taking them", within(10, function()
     local l <close> = assert(mp.Listener { max_message = 1000 })
     local p = client(l.address, nil, function(c)

@@ -206,8 +206,11 @@ int mpl_decode(lua_State *L, struct mpl_state *S, const void *bytes,
 
     d.L = L;
     d.r = mpr_reader_of(bytes, size);
-    if (flags & MPL_STRING)
+    if (flags & MPL_STRING) {
+        if (d.r.at == d.r.end || *d.r.at != MPL_FORMAT)
+            mpl_bad_message(&d, NULL);
         d.r.at++;
+    }
     if (mpl_decode_simple(L, d.r.at, mpr_reader_left(&d.r)))
         return 1;
     d.S = S;
