@@ -19,15 +19,20 @@ return {
     .. "of it.",
   ["codec.decode_string"] = "A call from Lua to C and a new string, which Lua hashes, cost most "
     .. "of it.",
-  ["codec.encode_list"] = "Lua's interface gives one element at a time, 5 to 10 ns each; pickle "
-    .. "reads the array of the list directly.",
+  ["codec.encode_list"] = "Of 230 instructions an element about 200 are the calls of Lua's "
+    .. "interface that read it: the next key, that it is the expected one, the value. pickle reads "
+    .. "the array of the list directly.",
   ["codec.decode_list"] = "Lua's interface takes one element at a time.",
-  ["codec.encode_tables"] = "lua_next gives one pair at a time and looks its key up again; "
-    .. "pickle walks the dict's own array.",
-  ["codec.decode_tables"] = "Each table is filled pair by pair through Lua's interface, which "
-    .. "hashes the key again; CPython keeps the hash in the key.",
-  ["codec.encode_tree"] = "As for small tables: one pair at a time through lua_next.",
-  ["codec.decode_tree"] = "As for small tables; and Lua's collector runs while the tree grows.",
+  ["codec.encode_tables"] = "Bare calls of Lua's interface that visit the same pairs take 7.1 of "
+    .. "10.0 µs: lua_next gives one pair at a time and looks its key up again; pickle walks the "
+    .. "dict's own array.",
+  ["codec.decode_tables"] = "Bare calls of Lua's interface that make the same tables, of no "
+    .. "message, take 12.0 of 13.1 µs: two blocks of malloc a table, a string, each key hashed "
+    .. "again, and the collector.",
+  ["codec.encode_tree"] = "Bare calls that visit the same nodes take 0.94 of the time: one pair at "
+    .. "a time through lua_next.",
+  ["codec.decode_tree"] = "Bare calls that make the same tree, of no message, take 0.94 of the "
+    .. "time: blocks of malloc, and the collector, which runs while the tree grows.",
   ["sync.lock"] = "The row's CPython takes an unnamed semaphore by one call of libc; a lock here "
     .. "also writes down its owner, so that it is known when the owner dies.",
   ["sync.contended"] = "With two CPUs the two take turns in long runs; how long these are is "
