@@ -6,9 +6,9 @@
  * functions, modules, classes.
  *
  * A table within a table is read by recursion, MPL_LEVELS deep at most. Each
- * has an entry of made nevertheless: where recursion ends, and at a value whose
- * parts are not a table's, everything returns to decode.c's loop, which goes on
- * from these entries.
+ * has its entry of made nevertheless, but sets it only when it leaves: where
+ * recursion ends, and at a value whose parts are not a table's, everything
+ * returns to decode.c's loop, which goes on from these entries.
  *
  * Everything lies on the C stack or the Lua stack, none of it in the state:
  * a finalizer may run at any allocation, and decode something itself. */
