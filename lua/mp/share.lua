@@ -60,7 +60,7 @@ local function located(way, fill)
   message = message:gsub("^.-share%.lua:%d+: ", "")
   local start <const>, rest <const> = message:match "^(.-value)(.*)"
   if start == "cannot send value" or start and start:find " %(in value$" then
-    message = start .. (way and way() or "") .. key_text(key) .. rest
+    message = start .. (way and way() or "") .. (key == nil and "" or key_text(key)) .. rest
   elseif way and message:find "^key must" then
     message = message .. " (in value" .. way() .. ")"
   end
@@ -74,25 +74,13 @@ local function set_all(d, t, memo, keep)
   end
 end
 
--- Adds the items, or says by keep which of them cannot be sent.
-local function extend(l, items, keep)
-  local ok <const>, message <const> = pcall(l.extend, l, items)
-  if not ok then
-    local scratch <const> = list.new()
-    for i = 1, items.n do
-      keep(i)
-      scratch:append(items[i])
-    end
-    error(message, 0)
-  end
-end
-
 local function add_all(l, t, memo, keep)
   local items <const> = { n = #t }
   for i = 1, items.n do
     items[i] = memo[t[i]] or t[i]
   end
-  extend(l, items, keep)
+  keep(nil) -- extend tells which item is refused
+  l:extend(items)
 end
 
 -- The plain tables in root and root itself, each after that in which it was
@@ -170,7 +158,8 @@ function share.fill_list(l, t, n, memo)
       keep(i)
       items[i] = share.share(t[i], memo)
     end
-    extend(l, items, keep)
+    keep(nil)
+    l:extend(items)
   end)
 end
 
