@@ -3,7 +3,6 @@
 -- shared tables are plain.
 
 local blame = require "mp.blame"
-local blame = require "mp.blame"
 local core = require "mp.core"
 
 local dict <const> = core.dict
