@@ -1140,6 +1140,7 @@ typedef struct mpr_process {
     int pid;
     int mine;                 /* our child, and not waited for yet */
     int watched;              /* pidfd was given away as a sentinel. Private */
+    int linked;               /* among those that may have a pidfd. Private */
     struct mpr_process *next; /* private */
 } mpr_process;
 

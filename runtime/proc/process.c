@@ -26,8 +26,11 @@ MPRI_NEAR_DATA static pthread_mutex_t children_lock = PTHREAD_MUTEX_INITIALIZER;
 void mpri_process_link(struct mpr_process *p)
 {
     pthread_mutex_lock(&children_lock);
-    p->next = children;
-    children = p;
+    if (!p->linked) {
+        p->linked = 1;
+        p->next = children;
+        children = p;
+    }
     pthread_mutex_unlock(&children_lock);
 }
 
@@ -40,6 +43,7 @@ static void unlink_child(struct mpr_process *p)
         ;
     if (*at)
         *at = p->next;
+    p->linked = 0;
     pthread_mutex_unlock(&children_lock);
 }
 
@@ -55,6 +59,7 @@ MPRI_NEAR void mpri_process_forget_all(void)
             close(p->pidfd);
         p->pidfd = -1;
         p->mine = 0;
+        p->linked = 0;
     }
 }
 
@@ -339,8 +344,6 @@ int mpr_process_signal(struct mpr_process *p, int signo)
 
 int mpr_process_sentinel(struct mpr_process *p)
 {
-    int linked = p->pidfd >= 0 || p->mine;
-
     p->watched = 1;
     if (p->pidfd < 0 && mpr_process_alive(p))
         p->pidfd = mpri_pidfd_open(mpr_process_pid(p));
@@ -353,7 +356,7 @@ int mpr_process_sentinel(struct mpr_process *p)
         if (p->pidfd >= 0)
             mpri_bell_ring(p->pidfd);
     }
-    if (p->pidfd >= 0 && !linked)
+    if (p->pidfd >= 0)
         mpri_process_link(p);
     return p->pidfd;
 }

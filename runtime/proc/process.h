@@ -69,7 +69,8 @@ int mpri_process_check(mpr_process *p);
  * killed in between, nobody ever will, and that is noted. */
 void mpri_process_settle(mpr_process *p);
 
-/* p has, or may open, a pidfd: the list of those. A forked child closes all. */
+/* p has, or may open, a pidfd: the list of those, where it stands once. A
+ * forked child closes all. */
 void mpri_process_link(mpr_process *p);
 void mpri_process_forget_all(void);
 

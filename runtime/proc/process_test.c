@@ -279,6 +279,27 @@ static void own_program(const char *path)
     mpr_process_discard(&p);
 }
 
+/* A fork server's child that is over before its creator has asked for a
+ * descriptor of it: there is none to have, until a sentinel is wanted. */
+static void awaited_late(void)
+{
+    mpr_process child, late;
+    mpr_handle h;
+
+    if (mpr_process_fork(&child, &plain) == MPR_IN_CHILD)
+        mpr_process_exit(&child, 0);
+    assert(mpr_handle_dup(&child.h, &h) == 0);
+    join(&child, 0);
+    mpr_process_attach(&late, &h);
+    assert(mpr_process_await(&late, soon()) == 0);
+    assert(mpr_process_sentinel(&late) >= 0);
+    mpr_process_close(&late);
+    memset(&late, 0xff, sizeof late); /* nobody follows it any more */
+    if (mpr_process_fork(&child, &plain) == MPR_IN_CHILD)
+        mpr_process_exit(&child, 0);
+    join(&child, 0);
+}
+
 int main(int argc, char **argv)
 {
     struct mpr_stats before, after;
@@ -292,6 +313,7 @@ int main(int argc, char **argv)
     echo();
     travelling_end();
     killed();
+    awaited_late();
     each_point();
     own_program(argv[0]);
     assert(mpr_stats(&after) == 0);
