@@ -657,7 +657,8 @@ MPR_API int mpr_take(int listener, mpr_channel *c, struct mpr_address *peer,
                      int64_t deadline_ns);
 MPR_API int mpr_greet(mpr_channel *c, const void *key, size_t key_size);
 
-/* The other side of it: as mpr_accept, or -errno of connect. */
+/* The other side of it: as mpr_accept, or -errno of connect; -EPIPE: the peer
+ * is gone. Proofs take 10 s at most when the deadline is MPR_FOREVER. */
 MPR_API int mpr_connect(mpr_channel *c, const struct mpr_address *a,
                         const void *key, size_t key_size, int64_t deadline_ns);
 

@@ -396,8 +396,10 @@ int mpr_connect(mpr_channel *c, const struct mpr_address *a, const void *key,
     r = mpri_channel_make(c, fd);
     if (r < 0 || !key)
         return r;
-    return greet(c, 0, key, key_size,
-                 mpri_earlier(deadline, mpri_now_ns() + 2 * PATIENCE));
+    /* The listener may be busy with others who stall. */
+    if (deadline == MPR_FOREVER)
+        deadline = mpri_now_ns() + 2 * PATIENCE;
+    return greet(c, 0, key, key_size, deadline);
 }
 
 int mpr_channel_keepalive(mpr_channel *c, int seconds)

@@ -157,6 +157,6 @@ function listener:fileno() end
 function mp.Client(address, authkey, options) end
 
 ---@class mp.ClientOptions
----@field timeout? number seconds for connecting and proving
+---@field timeout? number seconds for connecting and proving; 10 for proving if left out
 ---@field functions? boolean whether functions are accepted from the peer; false if left out
 ---@field max_message? integer bytes that a message may have
