@@ -90,7 +90,7 @@ static void small_space(void *mib)
 {
     limit(RLIMIT_AS, *(uint64_t *)mib * MIB);
     if (*(uint64_t *)mib < 32) {
-        CHECK_IS(mpri_segment_create(0), -EFBIG);
+        CHECK_IS(mpri_segment_create(0), -ENOMEM);
         return;
     }
     CHECK_IS(mpri_segment_create(0), 0);
